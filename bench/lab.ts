@@ -1,0 +1,62 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { placesFor, withTempDirectory } from '../src/cli/lake.ts';
+import { loadConfig } from '../src/config/index.ts';
+import { type Composition, compose } from '../src/daemon/index.ts';
+import { connect, install, type Sql } from '../src/source/index.ts';
+import { freshDatabase, startPostgres, type TestPostgres } from '../test/support/postgres.ts';
+
+/** A source with schema audit and a DuckLake with its catalog in PostgreSQL, both on one server as it would be set up for real use. */
+export interface Lab {
+  readonly server: TestPostgres;
+  readonly url: string;
+  readonly sql: Sql;
+  /** Folder of sluice.yaml and of the lake's data. */
+  readonly folder: string;
+  readonly composition: Composition;
+}
+
+/** Build one, hand it to `work`, tear it down. */
+export async function withLab<T>(work: (lab: Lab) => Promise<T>): Promise<T> {
+  await using server = await startPostgres(18, {
+    settings: { fsync: 'on', full_page_writes: 'on', shared_buffers: '512MB', max_wal_size: '8GB' },
+  });
+  const database = await freshDatabase(server);
+  const catalog = await freshDatabase(server);
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+  const sql = connect({ url: database.url, applicationName: 'bench', max: 8 });
+  try {
+    await install(database.url);
+    const file = join(folder, 'sluice.yaml');
+    await writeFile(
+      file,
+      `source: { url: "${database.url}" }\nlake: { type: ducklake, catalog: "${catalog.url}", data: ./lake }\nbatch: { interval: 1s }\n`,
+    );
+    return await withTempDirectory(loadConfig({ file, env: process.env, cwd: folder, flags: {} }), async (config) => {
+      await using composition = await compose({ config, log: pino({ level: 'silent' }), places: placesFor(config) });
+      return await work({ server, url: database.url, sql, folder, composition });
+    });
+  } finally {
+    await sql.end({ timeout: 1 });
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
+
+/** Milliseconds that `work` took. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}

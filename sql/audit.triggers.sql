@@ -1,0 +1,40 @@
+-- The triggers that a tracked table should have, as the statements that make them.
+--   tid, rel, kind (statement | row), as in audit.tracked_table, key_index: audit.key_of(rel)
+-- Names carry the id: ATTACH PARTITION of a tracked table clones the root's row triggers onto it, and equal names would make it fail.
+-- Returns one row a trigger: on_table, trigger_name, statement.
+CREATE OR REPLACE FUNCTION audit.triggers(tid integer, rel regclass, kind text, key_index regclass)
+RETURNS TABLE (on_table regclass, trigger_name text, statement text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH event (op, letter, transition) AS (
+    VALUES ('INSERT', 'i', 'REFERENCING NEW TABLE AS new_rows'),
+           ('UPDATE', 'u', 'REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'),
+           ('DELETE', 'd', 'REFERENCING OLD TABLE AS old_rows')
+  ), relation (relid, is_root) AS (  -- statement triggers are not cloned to partitions, so each gets its own
+    SELECT t.relid, t.relid = rel FROM pg_partition_tree(rel) t
+    UNION
+    SELECT rel, true
+  ), wanted (on_table, trigger_name, definition) AS (
+    SELECT r.relid, 'sluice_begin_' || e.letter, format(
+        'BEFORE %s ON %s FOR EACH STATEMENT WHEN (pg_catalog.set_config(%3$L, coalesce(pg_catalog.current_setting(%3$L, true), '''') || %4$L, true) IS NULL) EXECUTE FUNCTION audit.capture_begin()',
+        e.op, r.relid, 'sluice.t' || tid, e.letter)
+      FROM event e CROSS JOIN relation r
+    UNION ALL
+    SELECT rel, 'sluice_capture_' || e.letter, format('AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_statement(%L)', e.op, rel, e.transition, tid)
+      FROM event e WHERE kind = 'statement'
+    UNION ALL
+    SELECT rel, 'sluice_capture', format('AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION audit.capture_row(%L)', rel, tid)
+      WHERE kind = 'row'
+    UNION ALL
+    SELECT r.relid, 'sluice_end_' || e.letter, format('AFTER %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_end(%L)', e.op, r.relid, tid)
+      FROM event e CROSS JOIN relation r WHERE kind = 'row'
+    UNION ALL
+    SELECT rel, 'sluice_key', format('AFTER UPDATE ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION audit.capture_begin()', rel, changed)
+      FROM audit.key_changed_sql(tid, key_index) changed WHERE changed IS NOT NULL
+    UNION ALL
+    SELECT r.relid, 'sluice_truncate', format('AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_truncate(%L)', r.relid, tid)
+      FROM relation r
+  )
+  SELECT w.on_table, w.trigger_name || '_' || tid, format('CREATE OR REPLACE TRIGGER %I %s', w.trigger_name || '_' || tid, w.definition) FROM wanted w
+$$;

@@ -1,0 +1,2 @@
+SELECT EXISTS (SELECT FROM audit.cdc) OR EXISTS (SELECT FROM audit.cdc_old) AS pending,
+  EXISTS (SELECT FROM audit.sentinel s JOIN audit.epoch e USING (epoch)) AS sentinel

@@ -1,0 +1,90 @@
+import type { Logger } from 'pino';
+import type { Config } from '../../config/index.ts';
+import type { Composition } from '../../daemon/index.ts';
+import { SluiceError } from '../../model/error.ts';
+import type { Context, Io, Register } from '../context.ts';
+import { plural } from '../output.ts';
+import { withProgress } from '../progress.ts';
+
+interface Options {
+  readonly once?: boolean;
+  readonly logLevel?: string;
+}
+
+export const register: Register = (program, bind) => {
+  program
+    .command('run')
+    .description('bring changes into the lake until stopped; the log goes to stderr')
+    .option('--once', 'drain until the buffer is empty, then exit')
+    .option('--log-level <level>', 'overrides log.level')
+    .action(
+      bind(async (context, { once = false, logLevel }: Options) => {
+        const config = context.config(logLevel === undefined ? {} : { 'log.level': logLevel });
+        const { createLogger } = await import('../logger.ts');
+        const log = createLogger(config.log, context.io);
+        const stop = stopOnSignal(context.io, log);
+        try {
+          const [{ withTempDirectory, placesFor }, daemon] = await Promise.all([import('../lake.ts'), import('../../daemon/index.ts')]);
+          await withTempDirectory(config, async (ready) => {
+            await using composition = await daemon.compose({ config: ready, log, places: placesFor(ready) });
+            if (once) await runOnce(context, composition, log, stop);
+            else await runUntilStopped(config, composition, log, stop);
+          });
+        } finally {
+          stop.forget();
+        }
+      }),
+    );
+};
+
+interface Stop {
+  /** Aborted by the first signal. */
+  readonly signal: AbortSignal;
+  forget(): void;
+}
+
+/** The first SIGINT or SIGTERM asks: the batch at work is finished. The second ends the process at once, which loses nothing either. */
+function stopOnSignal(io: Io, log: Logger): Stop {
+  const controller = new AbortController();
+  const forget = io.onStopSignal((signal) => {
+    if (controller.signal.aborted) io.endNow(signal);
+    log.info({ signal }, 'stopping after the batch at work; a second signal stops at once');
+    controller.abort();
+  });
+  return { signal: controller.signal, forget };
+}
+
+async function runUntilStopped(config: Config, { ports }: Composition, log: Logger, { signal }: Stop): Promise<void> {
+  if (signal.aborted) return;
+  const { Daemon } = await import('../../daemon/index.ts');
+  const daemon = new Daemon({ ports, log, intervalMs: config.batch.intervalMs });
+  const ended = daemon.run();
+  signal.addEventListener('abort', () => void daemon.stop(), { once: true });
+  if (signal.aborted) await daemon.stop();
+  await ended;
+  log.info('stopped');
+}
+
+async function runOnce(context: Context, { ports }: Composition, log: Logger, { signal }: Stop): Promise<void> {
+  const { drainOnce } = await import('../../daemon/index.ts');
+  const sum = { batches: 0, rows: 0 };
+  const label = { label: 'draining', total: 0, unit: 'changes' };
+  await withProgress(context, label, ({ update }) =>
+    drainOnce({
+      ports,
+      log,
+      onBatch: ({ applied }) => {
+        sum.batches++;
+        sum.rows += applied.rows;
+        update(sum.rows, sum.rows);
+        // Thrown between two batches, so nothing is left half done.
+        if (signal.aborted)
+          throw new SluiceError('interrupted', 'Stopped by a signal before the buffer was empty.', 'Run it again: it goes on.');
+      },
+    }),
+  );
+  await context.print(
+    sum,
+    () => `${plural(sum.rows, 'change')} in ${plural(sum.batches, 'batch', 'batches')} reached the lake; the buffer is empty.`,
+  );
+}

@@ -1,0 +1,70 @@
+import { compilePatterns, patternFor, type TableMatcher } from '../config/index.ts';
+import { SluiceError } from '../model/error.ts';
+import { listRefused, type RefusedTable, type SourceTable, type Sql, type TableName } from '../source/index.ts';
+
+/** schema.table as PostgreSQL and our patterns write it: with double quotes where a name needs them. */
+export function tableLabel({ schema, name }: TableName): string {
+  return patternFor(schema, name);
+}
+
+export interface Selection {
+  /** To be tracked now: new ones, and those in `mend`. */
+  readonly fresh: readonly SourceTable[];
+  readonly already: readonly SourceTable[];
+  /** Matched, but can't be tracked; `refusal` says why. */
+  readonly refused: readonly SourceTable[];
+}
+
+/**
+ * Sort out what `track` has to do. A refused table that a wildcard happened to catch is only reported.
+ * Throws SluiceError `no_tables` when nothing matches, `table_refused` when all that matches is refused.
+ */
+export function selectTables(tables: readonly SourceTable[], patterns: readonly string[], mend: readonly TableName[]): Selection {
+  const matches = compilePatterns(patterns);
+  const matched = tables.filter((table) => matches(table));
+  if (matched.length === 0) throw noTables(patterns);
+  const again = (table: TableName) => mend.some(({ schema, name }) => schema === table.schema && name === table.name);
+  const already = matched.filter((table) => table.tracked && !again(table));
+  const refused = matched.filter((table) => !table.tracked && table.refusal !== null);
+  const fresh = matched.filter((table) => (table.tracked ? again(table) : table.refusal === null));
+  if (fresh.length === 0 && already.length === 0) {
+    const reasons = refused.map((table) => `${tableLabel(table)}: ${table.refusal}`).join('; ');
+    throw new SluiceError(
+      'table_refused',
+      `Nothing that matches can be tracked: ${reasons}.`,
+      'Change the table as said, or choose another.',
+    );
+  }
+  return { fresh, already, refused };
+}
+
+/** What matches, but can't be tracked; with the reason. */
+export async function findUntrackable(sql: Sql, matches: TableMatcher): Promise<RefusedTable[]> {
+  return (await listRefused(sql)).filter(matches);
+}
+
+/** At most so many reasons stand in one message. */
+const REASONS = 5;
+
+export function noTables(patterns: readonly string[], untrackable: readonly RefusedTable[] = []): SluiceError {
+  const message = `No table matches ${patterns.join(', ')}`;
+  if (untrackable.length === 0) {
+    const remedy = 'Names compare with case, * and ? are wildcards: "public.*" takes a whole schema. \\dt *.* in psql lists what there is.';
+    return new SluiceError('no_tables', `${message}.`, remedy);
+  }
+  const reasons = untrackable.slice(0, REASONS).map((relation) => `${tableLabel(relation)}: ${relation.refusal}`);
+  const more = untrackable.length > REASONS ? [`and ${untrackable.length - REASONS} more`] : [];
+  return new SluiceError(
+    'no_tables',
+    `${message} that can be tracked. ${[...reasons, ...more].join('; ')}.`,
+    'Track the root of a partition, or the tables that a view reads.',
+  );
+}
+
+export function noTracked(patterns: readonly string[]): SluiceError {
+  return new SluiceError(
+    'no_tables',
+    `No tracked table matches ${patterns.join(', ')}.`,
+    'Names compare with case; sluice status lists the tracked tables.',
+  );
+}

@@ -1,0 +1,54 @@
+/** What a DuckLake's catalog is kept in. */
+export type Catalog = `postgres://${string}` | `postgresql://${string}` | `sqlite:${string}` | `duckdb:${string}`;
+
+export interface DuckLakeConfig {
+  readonly type: 'ducklake';
+  /** Files are absolute: `sqlite:/srv/lake/catalog.sqlite`. May hold a password: see `redactUrl`. */
+  readonly catalog: Catalog;
+  /** Absolute folder, or a URL such as `s3://bucket/prefix`. */
+  readonly data: string;
+  readonly metadataSchema?: string;
+  /** Batches of at most this many rows are inlined into the catalog; 0: never. */
+  readonly inlineRows: number;
+}
+
+export interface DuckDbConfig {
+  readonly type: 'duckdb';
+  /** Absolute path of the DuckDB file. */
+  readonly path: string;
+}
+
+/** The part of the configuration that concerns the lake and its engine: all that `query` and `extensions` need. */
+export interface LakeConfig {
+  readonly lake: DuckLakeConfig | DuckDbConfig;
+  /** In the spelling of DuckDB: '384MB'. */
+  readonly memoryLimit: string;
+  /** Undefined: as many as DuckDB takes. */
+  readonly threads?: number;
+  /** Absolute; undefined: whoever opens an engine makes a folder of its own, for two engines must not share one. */
+  readonly tempDirectory?: string;
+  /** Absolute folder with DuckDB extensions that the user provides. */
+  readonly extensionsDirectory?: string;
+  /** Absolute folder for what may be downloaded again, such as extensions: `$XDG_CACHE_HOME/pg-sluice`, else `~/.cache/pg-sluice`. */
+  readonly cacheDirectory: string;
+  /** The file that was read, absolute; undefined when all came from the environment. */
+  readonly file?: string;
+}
+
+/** The whole configuration, validated: paths absolute, durations in milliseconds. */
+export interface Config extends LakeConfig {
+  readonly source: {
+    /** Holds the password: never print it but through `redactUrl`. */
+    readonly url: string;
+    readonly lockTimeoutMs: number;
+    readonly buffer: 'unlogged' | 'logged';
+  };
+  /** Patterns on schema.table, see `compilePatterns`. */
+  readonly tables: readonly string[];
+  readonly batch: { readonly intervalMs: number };
+  readonly staging: 'auto' | 'extension' | 'fifo';
+  /** `format` undefined: whatever suits where the log goes. */
+  readonly log: { readonly level: LogLevel; readonly format?: 'json' | 'pretty' };
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';

@@ -1,0 +1,7 @@
+export type { Catalog, Config, DuckDbConfig, DuckLakeConfig, LakeConfig, LogLevel } from './config.ts';
+export { ENCODE_REMEDY, isConnectionUrl, UNPARSABLE_URL } from './connection-url.ts';
+export { formatDuration, parseDuration } from './duration.ts';
+export { DEFAULT_FILE, type LoadOptions, loadConfig, loadLakeConfig } from './load.ts';
+export { type ConfigOption, configOptions } from './options.ts';
+export { compilePatterns, patternFor, type TableMatcher } from './patterns.ts';
+export { redactUrl } from './redact.ts';

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { isConnectionUrl, UNPARSABLE_URL } from './connection-url.ts';
+import { parseDuration } from './duration.ts';
+import { compilePatterns } from './patterns.ts';
+
+/**
+ * Every option: its form, default and description. The file, the environment, the reference in docs/configuration.md and the
+ * "did you mean" of an error all come from here. A default is written as the user would write it.
+ * `meta.type` is what the reference shows as the option's type.
+ */
+
+const DURATION = "expected a duration such as '50ms', '1s' or '5m'";
+const SIZE = "expected a size such as '384MB' or '2GiB'";
+
+const duration = (description: string, preset: string) =>
+  z
+    .string(DURATION)
+    .transform((text, context) => {
+      const ms = parseDuration(text);
+      if (ms === undefined) context.addIssue({ code: 'custom', message: DURATION });
+      return ms ?? z.NEVER;
+    })
+    .prefault(preset)
+    .meta({ description, type: 'duration' });
+
+/** Environment variables and expanded `${NAME}`s arrive as text. */
+const integer = (min: number) =>
+  z.preprocess((value) => (typeof value === 'string' && /^\d+$/.test(value.trim()) ? Number(value) : value), z.int().min(min));
+
+const filePath = () => z.string().min(1);
+
+const CATALOG = /^(postgres(ql)?:\/\/|sqlite:.|duckdb:.)/;
+
+const source = z
+  .strictObject({
+    url: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, 'expected a URL that begins with postgres://')
+      .refine(isConnectionUrl, UNPARSABLE_URL)
+      .meta({ description: 'Database whose changes are captured.', type: 'postgres://…' }),
+    lock_timeout: duration('How long a swap may wait for the buffer, and so the longest that the application can wait for sluice.', '50ms'),
+    buffer: z.enum(['unlogged', 'logged']).default('unlogged').meta({
+      description:
+        '`unlogged`: cheap, but a crash of the source empties the buffer (noticed and reported as a gap). `logged`: survives a crash, costs WAL. Read by `install`.',
+    }),
+  })
+  .prefault({} as never);
+
+const tables = z
+  .preprocess((value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value), z.array(z.string()))
+  .superRefine((patterns, context) => {
+    try {
+      compilePatterns(patterns);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    }
+  })
+  .default([])
+  .meta({
+    description: 'Tables that `track` takes: patterns on schema.table, `*` and `?` are wildcards, `!` excludes, the last match wins.',
+    type: 'list of patterns',
+  });
+
+const ducklake = z.strictObject({
+  type: z.literal('ducklake').meta({ description: '`ducklake`: a catalog and Parquet files. `duckdb`: one DuckDB file.' }),
+  catalog: z
+    .string()
+    .regex(CATALOG, 'expected postgres://…, sqlite:<file> or duckdb:<file>')
+    .refine(isConnectionUrl, UNPARSABLE_URL)
+    .default('sqlite:./lake/catalog.sqlite')
+    .meta({ description: "DuckLake's catalog: `postgres://…`, `sqlite:<file>` or `duckdb:<file>`.", type: 'catalog' }),
+  data: filePath()
+    .default('./lake/data')
+    .meta({ description: 'Where the Parquet files go: a folder, or `s3://bucket/prefix`.', type: 'path' }),
+  metadata_schema: z.string().min(1).optional().meta({
+    description: 'Schema of the catalog database that holds the tables of DuckLake. Unset: the default of DuckLake.',
+    type: 'name',
+  }),
+  inline_rows: integer(0).default(10).meta({
+    description: 'Batches of at most this many rows are kept in the catalog instead of a Parquet file; 0 turns that off.',
+    type: 'integer',
+  }),
+});
+
+const duckdb = z.strictObject({
+  type: z.literal('duckdb'),
+  path: filePath().default('./lake.duckdb').meta({ description: 'The DuckDB file.', type: 'path' }),
+});
+
+/** A lake without a type is a DuckLake. */
+const lake = z.preprocess(
+  (value) => (value !== null && typeof value === 'object' && !Array.isArray(value) ? { type: 'ducklake', ...value } : value),
+  z.discriminatedUnion('type', [ducklake, duckdb]).prefault({ type: 'ducklake' }),
+);
+
+export const configSchema = z.strictObject({
+  source,
+  tables,
+  lake: lake.prefault({}),
+  batch: z
+    .strictObject({ interval: duration('How often the buffer is looked at; a backlog is drained without waiting.', '1s') })
+    .prefault({}),
+  memory_limit: z
+    .string(SIZE)
+    .regex(/^\d+(\.\d+)?\s?([KMGT]i?B)$/i, SIZE)
+    .default('384MB')
+    .meta({ description: 'Memory of the DuckDB engine; more is spilled to `temp_directory`.', type: 'size' }),
+  threads: integer(1).optional().meta({ description: 'Threads of the DuckDB engine. Unset: one per core.', type: 'integer' }),
+  temp_directory: filePath().optional().meta({
+    description:
+      'Where the engine spills. Unset: a folder of its own below the temporary folder of the system. Not for two processes at once.',
+    type: 'path',
+  }),
+  extensions: z
+    .strictObject({
+      directory: filePath().optional().meta({
+        description:
+          'Folder with DuckDB extensions, for machines without network. They are taken from there where DuckDB has not installed its own.',
+        type: 'path',
+      }),
+    })
+    .prefault({}),
+  staging: z.enum(['auto', 'extension', 'fifo']).default('auto').meta({
+    description:
+      "How a batch is read: by DuckDB's `postgres` extension, or as CSV through a FIFO (slower, needs no extension). `auto`: the extension where there is one.",
+  }),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .meta({ description: 'Least level that is logged.' }),
+      format: z
+        .enum(['json', 'pretty'])
+        .optional()
+        .meta({ description: 'Log lines as JSON or for people. Unset: for people on a terminal, else JSON.' }),
+    })
+    .prefault({}),
+});
+
+/** The options as they are after validation, in the spelling of the file; durations are milliseconds. */
+export type ConfigValues = z.output<typeof configSchema>;

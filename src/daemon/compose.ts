@@ -1,0 +1,49 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/index.ts';
+import { chooseStager, type ExtensionPlaces, extensionsFor, loadExtensions, openEngine, openLake } from '../lake/index.ts';
+import { type AtPoint, createTaker, type DrainPorts } from '../pipeline/index.ts';
+import { assertInstalled, connect, PostgresSource } from '../source/index.ts';
+
+export interface ComposeOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly places: ExtensionPlaces;
+  /** For the crash suite. */
+  readonly at?: AtPoint;
+}
+
+/** The ports of a drain and what keeps them open. */
+export interface Composition extends AsyncDisposable {
+  readonly ports: DrainPorts;
+}
+
+/**
+ * Open everything a daemon needs: source, engine with its extensions, stager, lake. The lake itself is opened by the first drain.
+ * @throws SluiceError not_installed, install_outdated, source_newer, extension_missing; or a connection error of the source
+ */
+export async function compose({ config, log, places, at = () => {} }: ComposeOptions): Promise<Composition> {
+  const { url, lockTimeoutMs } = config.source;
+  await using stack = new AsyncDisposableStack();
+  const probe = connect({ url, applicationName: 'sluice', max: 1 });
+  try {
+    await assertInstalled(probe);
+  } finally {
+    await probe.end({ timeout: 1 });
+  }
+  const source = stack.use(new PostgresSource({ url, lockTimeoutMs }));
+  const engine = await openEngine({
+    memoryLimit: config.memoryLimit,
+    ...(config.threads === undefined ? {} : { threads: config.threads }),
+    ...(config.tempDirectory === undefined ? {} : { tempDirectory: config.tempDirectory }),
+    log,
+  });
+  stack.defer(() => engine.close());
+  await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), places);
+  const { stager, way } = await chooseStager(engine, places, config.staging);
+  const lake = openLake(engine, config.lake);
+  stack.defer(() => lake.close());
+  const taker = createTaker({ source, log, at, lockTimeoutMs });
+  log.info({ lake: config.lake.type, staging: way }, 'ready');
+  const resources = stack.move();
+  return { ports: { source, lake, stager, taker, log, at }, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}

@@ -1,0 +1,17 @@
+/** The lake side: what the composition root and the commands use. */
+export { chooseStager } from './choose-stager.ts';
+export type { LakeConfig } from './config.ts';
+export { type Engine, type EngineOptions, openEngine } from './engine.ts';
+export {
+  type ExtensionFound,
+  type ExtensionName,
+  type ExtensionPlaces,
+  type ExtensionWay,
+  extensionsFor,
+  installExtension,
+  loadExtensions,
+  resolveExtension,
+} from './extensions.ts';
+export { openLake } from './lake.ts';
+export { openForQuery, type QueryLake } from './query.ts';
+export type { Column, Row } from './rows.ts';

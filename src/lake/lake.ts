@@ -1,0 +1,132 @@
+import type { Applied, Batch, SourceIdentity, Staged } from '../model/batch.ts';
+import { SluiceError } from '../model/error.ts';
+import type { Lake } from '../pipeline/ports.ts';
+import type { LakeConfig } from './config.ts';
+import type { Engine, Sql } from './engine.ts';
+import type { Row } from './rows.ts';
+import { LakeSession } from './session.ts';
+import { incomplete } from './stage.ts';
+import { statement } from './statement.ts';
+
+/**
+ * The lake on an engine into which its extensions are loaded (`extensionsFor`). Nothing is opened before `acquire`; closing the lake leaves
+ * the engine open. Batches are applied from the engine's staging table, so the stager must use the same engine.
+ *
+ * Codes of rejections: `lake_already_holds`, `lake_conflict` (call `acquire` again), `lake_locked`, `lake_full`, `lake_denied`,
+ * `lake_unreachable`, `lake_memory`, `lake_damaged`, `stage_incomplete`, else `lake_failed`. After `lake_unreachable` from `apply` the commit may have
+ * happened: ask `find`.
+ */
+export function openLake(engine: Engine, config: LakeConfig): Lake {
+  const session = new LakeSession(engine, config);
+  return {
+    acquire: () => session.acquire(),
+    release: () => session.release(),
+    close: () => session.close(),
+    find: async (batchId) => {
+      const rows = await session.use('looking up a batch', (sql) => sql.rows(FIND, { batch_uuid: batchId }));
+      const found = toApplied(rows[0]);
+      if (found !== undefined) session.accept(found.batchId);
+      return found;
+    },
+    apply: async (batch, staged, source) => {
+      const started = performance.now();
+      const applied = await session.write(`applying batch ${batch.id}`, async (sql, fence) => {
+        const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
+        if (held !== undefined) {
+          session.accept(Number(held.batch_id));
+          throw new SluiceError(
+            'lake_already_holds',
+            `The lake holds batch ${batch.id} already`,
+            'Nothing to do: it is finished at the source next.',
+          );
+        }
+        fence.check();
+        const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1);
+        return { value, lastBatchId: value.batchId };
+      });
+      engine.log.debug(
+        { batch: batch.id, batchId: applied.batchId, rows: applied.rows, ms: Math.round(performance.now() - started) },
+        'batch applied',
+      );
+      return applied;
+    },
+    recordGap: (gap) =>
+      session.write('recording a gap', async (sql, fence) => {
+        fence.check();
+        // An update that changes nothing is still one for DuckLake: it fences the gap as a batch is fenced.
+        await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
+        await sql.run(GAP, { epoch: gap.epoch, from: gap.from, to: gap.to, cause: gap.cause });
+        return { value: undefined, lastBatchId: fence.lastBatchId };
+      }),
+    source: () =>
+      session.use('reading the ledger', async (sql) => {
+        const [row] = await sql.rows(LAST_SOURCE);
+        if (row === undefined) return undefined;
+        return {
+          systemIdentifier: String(row.system_identifier),
+          timeline: Number(row.timeline),
+          database: String(row.database),
+          epoch: String(row.epoch),
+          lastOrdinal: Number(row.source_ordinal),
+          lastCut: String(row.cut),
+        };
+      }),
+  };
+}
+
+const FIND = 'SELECT batch_uuid, batch_id, "rows", first_seq, last_seq FROM lake.sluice.batch WHERE batch_uuid = $batch_uuid::UUID';
+// The ordinal and the cut change nothing in the answer (a batch keeps them), but let DuckLake skip the ledger's older files.
+const HELD = `SELECT batch_id FROM lake.sluice.batch
+  WHERE source_ordinal = $ordinal::BIGINT AND cut_ts = $cut::TIMESTAMPTZ AND batch_uuid = $batch_uuid::UUID LIMIT 1`;
+// A crash and the epoch after it are one gap; the others don't end an epoch, so they are told apart by the end that is fixed, and hide no crash.
+const GAP = `INSERT INTO lake.sluice.gap
+  SELECT $epoch, $from::TIMESTAMPTZ, $to::TIMESTAMPTZ, $cause, now()
+  WHERE NOT EXISTS (FROM lake.sluice.gap WHERE epoch = $epoch
+    AND CASE $cause WHEN 'other_lake' THEN cause = $cause AND to_ts = $to::TIMESTAMPTZ
+      WHEN 'source_restored' THEN cause = $cause AND from_ts = $from::TIMESTAMPTZ
+      ELSE cause NOT IN ('other_lake', 'source_restored') END)`;
+const LAST_SOURCE = `SELECT system_identifier, timeline, "database", epoch, source_ordinal, strftime(cut_ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS cut FROM lake.sluice.batch
+  WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)`;
+
+async function applyStaged(sql: Sql, batch: Batch, staged: Staged, source: SourceIdentity, batchId: number): Promise<Applied> {
+  if (staged.header.batch !== batch.id) throw incomplete(`batch ${staged.header.batch} is staged, batch ${batch.id} was expected`);
+  await sql.run(statement('names'), { tables: JSON.stringify(staged.header.tables) });
+  const [found] = await sql.rows(statement('staged'));
+  const rows = Number(found?.rows);
+  if (rows !== staged.rows) throw incomplete(`${rows} rows are staged, ${staged.rows} were expected`);
+  if (Number(found?.unordered) > 0) throw incomplete(`${found?.unordered} rows have no valid cdc_seq or cdc_ts`);
+  const firstSeq = text(found?.first_seq);
+  const lastSeq = text(found?.last_seq);
+  if (rows > 0) await sql.run(statement('log'), { batch_id: batchId });
+  await sql.run(statement('ledger'), {
+    batch_id: batchId,
+    batch_uuid: batch.id,
+    source_ordinal: batch.ordinal,
+    kind: batch.kind,
+    cut: batch.cut,
+    rows,
+    first_seq: firstSeq,
+    last_seq: lastSeq,
+    system_identifier: source.systemIdentifier,
+    timeline: source.timeline,
+    database: source.database,
+    epoch: source.epoch,
+  });
+  await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = $batch_id::BIGINT', { batch_id: batchId });
+  return { id: batch.id, batchId, rows, firstSeq, lastSeq };
+}
+
+function toApplied(row: Row | undefined): Applied | undefined {
+  if (row === undefined) return undefined;
+  return {
+    id: String(row.batch_uuid),
+    batchId: Number(row.batch_id),
+    rows: Number(row.rows),
+    firstSeq: text(row.first_seq),
+    lastSeq: text(row.last_seq),
+  };
+}
+
+function text(value: Row[string] | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}

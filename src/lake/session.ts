@@ -1,0 +1,149 @@
+import { SluiceError } from '../model/error.ts';
+import { attachStatement, foldersOf, isExclusive, type LakeConfig } from './config.ts';
+import type { Engine, Sql } from './engine.ts';
+import { lakeError } from './errors.ts';
+import { makeFolder } from './folder.ts';
+import { secretsOf } from './redact.ts';
+import { statement } from './statement.ts';
+
+/**
+ * A lake's attachment to the engine and the fence against another writer.
+ *
+ * States: idle (not acquired) → held (acquired, attached) ⇄ dropped (acquired, but detached after a failure; the next use attaches
+ * again) → idle (released, or another writer was seen).
+ * Invariant: `seen` is the anchor's value that this process read or wrote last since it acquired the lake; a failure does not forget it.
+ */
+export class LakeSession {
+  readonly #engine: Engine;
+  readonly #config: LakeConfig;
+  readonly #secrets: readonly string[];
+  #attached = false;
+  #seen: number | undefined;
+
+  constructor(engine: Engine, config: LakeConfig) {
+    this.#engine = engine;
+    this.#config = config;
+    this.#secrets = config.type === 'ducklake' ? secretsOf(config.catalog) : [];
+  }
+
+  /** Attach, make the tables if they are missing, look at the anchor. Idempotent. */
+  acquire(): Promise<void> {
+    return this.#guard('opening the lake', async (sql) => {
+      if (this.#attached && this.#seen !== undefined) return;
+      await this.#attach(sql);
+      this.#seen = (await readAnchor(sql)).lastBatchId;
+    });
+  }
+
+  /** Let a file-based lake go. A no-op for lakes that several processes share. */
+  async release(): Promise<void> {
+    if (isExclusive(this.#config)) await this.close();
+  }
+
+  async close(): Promise<void> {
+    await this.#engine.exclusive(async (sql) => {
+      this.#seen = undefined;
+      await this.#detach(sql);
+    });
+  }
+
+  /** Statements on the acquired lake, outside a transaction. After a rejection nothing is left open, and the lake can be used again. */
+  use<T>(doing: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.#guard(doing, async (sql) => {
+      if (this.#seen === undefined) {
+        throw new SluiceError('lake_conflict', `The lake is not held by this process (${doing})`, 'The daemon opens it again by itself.');
+      }
+      await this.#attach(sql);
+      return work(sql);
+    });
+  }
+
+  /**
+   * One lake transaction behind the fence: `work` gets the anchor's value, and returns the value that it leaves. A writer who came in
+   * between is seen here; one who comes at the same time makes one of the two commits fail. Both reject with `lake_conflict`.
+   */
+  write<T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<{ value: T; lastBatchId: number }>): Promise<T> {
+    return this.use(doing, async (sql) => {
+      await sql.run('BEGIN');
+      const anchor = await readAnchor(sql);
+      const fence: Fence = {
+        lastBatchId: anchor.lastBatchId,
+        check: () => {
+          if (anchor.lastBatchId === this.#seen) return;
+          throw new SluiceError(
+            'lake_conflict',
+            `Another process wrote to the lake: its last batch is ${anchor.lastBatchId}, expected ${this.#seen} (${doing})`,
+            'Run one daemon per lake. Nothing is lost: the batch is tried again.',
+          );
+        },
+      };
+      const { value, lastBatchId } = await work(sql, fence);
+      await sql.run('COMMIT');
+      this.#seen = lastBatchId;
+      return value;
+    });
+  }
+
+  /** The caller has learnt that the lake holds this batch (say, the answer to a commit was lost): the fence expects it from now on. */
+  accept(batchId: number): void {
+    if (this.#seen !== undefined && batchId > this.#seen) this.#seen = batchId;
+  }
+
+  async #guard<T>(doing: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.#engine.exclusive(async (sql) => {
+      try {
+        return await work(sql);
+      } catch (error) {
+        const wrapped = lakeError(error, doing, this.#secrets);
+        // Fails where the failure ended the transaction already, or where there was none.
+        await sql.run('ROLLBACK').catch(() => undefined);
+        if (wrapped.code === 'lake_conflict') this.#seen = undefined;
+        // A dead catalog connection, or a lock that a failed SQLite commit leaves behind, goes with the attachment.
+        await this.#detach(sql);
+        throw wrapped;
+      }
+    });
+  }
+
+  async #attach(sql: Sql): Promise<void> {
+    if (this.#attached) return;
+    for (const folder of foldersOf(this.#config)) await makeFolder(folder);
+    await sql.run(attachStatement(this.#config, 'write'));
+    this.#attached = true;
+    const [made] = await sql.rows(
+      "SELECT count(*) AS n FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = 'sluice' AND table_name = 'anchor'",
+    );
+    if (Number(made?.n) > 0) return;
+    await sql.run('BEGIN');
+    await sql.run(statement('tables'));
+    await sql.run('COMMIT');
+    this.#engine.log.info({ lake: this.#config.type }, 'lake made');
+  }
+
+  async #detach(sql: Sql): Promise<void> {
+    if (!this.#attached) return;
+    this.#attached = false;
+    await sql.run('DETACH lake').catch((error: unknown) => {
+      this.#engine.log.warn({ err: lakeError(error, 'closing the lake', this.#secrets) }, 'the lake could not be detached');
+    });
+  }
+}
+
+export interface Fence {
+  /** The anchor's value in this transaction. */
+  readonly lastBatchId: number;
+  /** Throws `lake_conflict` when it isn't what this process saw last. */
+  check(): void;
+}
+
+async function readAnchor(sql: Sql): Promise<{ lastBatchId: number }> {
+  const rows = await sql.rows('SELECT last_batch_id FROM lake.sluice.anchor');
+  if (rows.length !== 1) {
+    throw new SluiceError(
+      'lake_damaged',
+      `sluice.anchor of the lake has ${rows.length} rows instead of one`,
+      'Something else wrote to schema sluice of the lake. Restore it from a backup or start a new lake.',
+    );
+  }
+  return { lastBatchId: Number(rows[0]?.last_batch_id) };
+}

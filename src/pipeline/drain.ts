@@ -1,0 +1,112 @@
+import type { Logger } from 'pino';
+import type { Applied, Batch } from '../model/batch.ts';
+import { SluiceError } from '../model/error.ts';
+import type { AtPoint } from './crash-points.ts';
+import type { Lake, Source, Stager } from './ports.ts';
+import type { Taker } from './take.ts';
+
+export interface DrainPorts {
+  readonly source: Source;
+  readonly lake: Lake;
+  readonly stager: Stager;
+  readonly taker: Taker;
+  readonly log: Logger;
+  readonly at: AtPoint;
+}
+
+/** What one call did: nothing was waiting, or one batch reached the lake. */
+export type Drained =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'batch'; readonly batch: Batch; readonly applied: Applied; readonly recovered: boolean };
+
+/**
+ * Carry one batch from the buffer into the lake, exactly once.
+ *
+ * The state lies in the databases, never in this process: an open batch at the source is either in the ledger (finish it) or not (stage
+ * and apply it). So any step may fail or be killed, and the next call goes on from there:
+ *
+ *   no batch open ──swap/move──► open ──settle──► durable ──stage, apply──► in the ledger ──finish──► done
+ *
+ * Fences: `finish` and the ledger know a batch by its random id; the lake's anchor stops a second writer; the advisory lock only saves
+ * two daemons from working in vain. Held by test/crash (every point of CRASH_POINTS) and test/pg (the SQL functions' own fences).
+ *
+ * @throws SluiceError, or an error of either database; nothing to clean up, call again
+ */
+export async function drain(ports: DrainPorts): Promise<Drained> {
+  const { source, taker, log, at } = ports;
+  await source.assertLeading();
+  let batch = await source.openBatch();
+  const recovered = batch !== undefined;
+  if (!batch) {
+    const { pending, sentinel } = await source.look();
+    if (!sentinel) await recordLoss(ports);
+    if (!pending) return { kind: 'idle' };
+    batch = await taker.take();
+    if (!batch) return { kind: 'idle' };
+  }
+  await at('before-settle');
+  await source.settle(batch);
+  await at('after-settle');
+  const applied = await inLake(ports, batch, recovered);
+  await at('before-finish');
+  await source.finish(batch, applied.rows);
+  await at('after-finish');
+  log.info({ batch: batch.id, batchId: applied.batchId, rows: applied.rows, kind: batch.kind, cut: batch.cut, recovered }, 'batch done');
+  return { kind: 'batch', batch, applied, recovered };
+}
+
+/** The ledger's row of this batch, applied first if need be. The lake is let go again before the source is asked to finish. */
+async function inLake(ports: DrainPorts, batch: Batch, recovered: boolean): Promise<Applied> {
+  try {
+    return (recovered && (await findApplied(ports.lake, batch))) || (await carry(ports, batch));
+  } finally {
+    await ports.lake.release();
+  }
+}
+
+async function findApplied(lake: Lake, batch: Batch): Promise<Applied | undefined> {
+  await lake.acquire();
+  return lake.find(batch.id);
+}
+
+async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
+  const { source, stager, lake, at } = ports;
+  await at('before-stage');
+  const staged = await stager.stage(source.reader);
+  await at('after-stage');
+  if (staged.header.batch !== batch.id) {
+    throw new SluiceError(
+      'stage_other_batch',
+      `Batch ${staged.header.batch} was read instead of ${batch.id}`,
+      'None: another daemon was at work; this one looks again.',
+    );
+  }
+  if (!staged.header.sentinel) await recordLoss(ports);
+  const identity = await source.identity();
+  await source.assertLeading();
+  // Only now: a lake that is one file is held, and so kept from readers, for as short as can be.
+  await lake.acquire();
+  await at('before-apply');
+  const applied = await lake.apply(batch, staged, identity);
+  await at('after-apply');
+  return applied;
+}
+
+/**
+ * The buffer was emptied by a crash of the source: name the span in the lake, then begin a new epoch. In this order, and idempotent by
+ * the old epoch, so that a crash between the two repeats the first instead of forgetting it.
+ */
+async function recordLoss({ source, lake, log, at }: DrainPorts): Promise<void> {
+  const span = await source.lostSpan();
+  if (!span) return; // another daemon was here in between
+  const { epoch, from, to } = span;
+  await lake.acquire();
+  await at('before-gap');
+  await lake.recordGap({ epoch, from, to, cause: 'source_crash' });
+  await at('after-gap');
+  await lake.release();
+  await at('before-epoch');
+  await source.beginEpoch();
+  await at('after-epoch');
+  log.error({ epoch, from, to }, 'the buffer was emptied by a crash or failover of the source: changes of this span are lost');
+}

@@ -1,0 +1,71 @@
+import type { Readable } from 'node:stream';
+import type { Applied, Batch, LakeSource, Missed, SourceIdentity, Staged } from '../model/batch.ts';
+
+/** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
+export interface BatchReader {
+  /** libpq connection string for readers that connect themselves. Holds the password: never log it. */
+  readonly dsn: string;
+  /**
+   * One statement, hence one snapshot. Columns: cdc_seq int8, cdc_xid int8, cdc_ts timestamptz, cdc_op text, table_id int4, data text.
+   * Its first row has cdc_op 'B', all else null but `data`, which is the StageHeader as JSON.
+   */
+  readonly query: string;
+  /** The same statement as `COPY … TO STDOUT (FORMAT csv)`: NULL unquoted and empty, '' quoted. */
+  copyCsv(): Promise<Readable>;
+}
+
+/**
+ * PostgreSQL, as the drain needs it. Every method may reject with a database error (SQLSTATE in `code`) or a connection error;
+ * each is one transaction, so a rejection leaves "done" or "not done", and the caller finds out which by `openBatch`.
+ */
+export interface Source {
+  readonly reader: BatchReader;
+  identity(): Promise<SourceIdentity>;
+  /** Take the session advisory lock. False: another daemon leads. Idempotent while held. */
+  lead(): Promise<boolean>;
+  /** Reject unless leadership still stands (the session that holds the lock answers). */
+  assertLeading(): Promise<void>;
+  /** Whether the buffer holds a committed change, and whether the sentinel stands. Cheap: asked at every interval of an idle daemon. */
+  look(): Promise<{ pending: boolean; sentinel: boolean }>;
+  /** The batch that was swapped away and is not finished, if any. */
+  openBatch(): Promise<Batch | undefined>;
+  /** Swap cdc and cdc_old; rejects with SQLSTATE 55P03 when the lock is not had within `lock_timeout`. Undefined: the buffer was empty. */
+  swap(): Promise<Batch | undefined>;
+  /** Move the committed rows to cdc_old without any lock that a writer could wait for. */
+  move(): Promise<Batch | undefined>;
+  /** Make the open batch durable (a synchronous commit): only then may it be staged. */
+  settle(batch: Batch): Promise<void>;
+  /** In one transaction: lock the batch row, check that it is this one and open, empty cdc_old, mark it done. A batch already done: no-op. */
+  finish(batch: Batch, rows: number): Promise<void>;
+  /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
+  lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
+  /** What was finished after the batch of this ordinal, for another lake. */
+  missed(lastOrdinal: number): Promise<Missed>;
+  /** Put the sentinel back under a new epoch. No-op while it stands. */
+  beginEpoch(): Promise<void>;
+}
+
+/** Copies a batch into the lake engine's temporary staging table, replacing what lies there. Each implementation runs test/contract/stager.ts. */
+export interface Stager {
+  stage(reader: BatchReader): Promise<Staged>;
+}
+
+/** The lake. Each implementation runs test/contract/lake.ts. */
+export interface Lake {
+  /** Attach it, making its tables if they are missing. A file-based lake is held by this process until `release`. Idempotent. */
+  acquire(): Promise<void>;
+  /** Let other processes open it (DuckDB file, DuckLake on a DuckDB file); a no-op for the others. */
+  release(): Promise<void>;
+  /** The ledger's row of this batch, if the lake holds it. */
+  find(batchId: string): Promise<Applied | undefined>;
+  /**
+   * One lake transaction: log, ledger row, anchor. Rejects, leaving nothing, when the anchor moved since `acquire` or the last apply
+   * (another writer). Rejects with code `lake_already_holds` if the ledger has the batch.
+   */
+  apply(batch: Batch, staged: Staged, source: SourceIdentity): Promise<Applied>;
+  /** Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning. */
+  recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<void>;
+  /** The source this lake was filled from last, undefined for a new lake. */
+  source(): Promise<LakeSource | undefined>;
+  close(): Promise<void>;
+}

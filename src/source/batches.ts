@@ -1,0 +1,138 @@
+import type { Readable } from 'node:stream';
+import type { Batch, Missed, SourceIdentity } from '../model/batch.ts';
+import { SluiceError } from '../model/error.ts';
+import type { BatchReader, Source } from '../pipeline/ports.ts';
+import { connect, type Sql } from './connect.ts';
+import { LEADERSHIP } from './leadership.ts';
+import { statement } from './sql.ts';
+
+export interface SourceOptions {
+  readonly url: string;
+  /** How long a swap may make a writer wait, in milliseconds. */
+  readonly lockTimeoutMs: number;
+}
+
+interface MissedRow {
+  missed: number;
+  last_missed_cut: string | null;
+  epoch_start: string;
+  last_cut: string | null;
+  last_ordinal: number;
+  now: string;
+}
+
+/**
+ * The source's side of the batch protocol. Its functions in schema audit hold the invariants; this class only calls them.
+ * Leadership lives on a connection of its own, so that a lost session is a lost lock and never a silent reconnect.
+ */
+export class PostgresSource implements Source, AsyncDisposable {
+  readonly reader: BatchReader;
+  readonly #sql: Sql;
+  readonly #leader: Sql;
+  readonly #lockTimeoutMs: number;
+  readonly #look = statement('look');
+  readonly #openBatch = statement('open_batch');
+  #leaderPid: number | undefined;
+
+  constructor({ url, lockTimeoutMs }: SourceOptions) {
+    this.#sql = connect({ url, applicationName: 'sluice' });
+    this.#leader = connect({ url, applicationName: 'sluice leader', max: 1 });
+    this.#lockTimeoutMs = lockTimeoutMs;
+    const sql = this.#sql;
+    const query = statement('stage');
+    this.reader = {
+      dsn: url,
+      query,
+      copyCsv: (): Promise<Readable> => sql.unsafe(`COPY (${query}) TO STDOUT (FORMAT csv)`).readable(),
+    };
+  }
+
+  async identity(): Promise<SourceIdentity> {
+    const rows = await this.#sql.unsafe<{ system_identifier: string; timeline: number; database: string; epoch: string }[]>(
+      statement('identity'),
+    );
+    const row = one(rows);
+    return { systemIdentifier: row.system_identifier, timeline: row.timeline, database: row.database, epoch: row.epoch };
+  }
+
+  async lead(): Promise<boolean> {
+    const [row] = await this.#leader<{ led: boolean; pid: number }[]>`
+      SELECT pg_backend_pid() AS pid, CASE WHEN pg_backend_pid() = ${this.#leaderPid ?? 0} THEN true ELSE pg_try_advisory_lock(${LEADERSHIP.toString()}::int8) END AS led`;
+    this.#leaderPid = row?.led ? row.pid : undefined;
+    return row?.led === true;
+  }
+
+  async assertLeading(): Promise<void> {
+    const [row] = await this.#leader<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+    if (this.#leaderPid !== undefined && row?.pid === this.#leaderPid) return;
+    this.#leaderPid = undefined;
+    throw new SluiceError('leadership_lost', 'The session that held the leadership is gone', 'None: the daemon competes for it again.');
+  }
+
+  async look(): Promise<{ pending: boolean; sentinel: boolean }> {
+    return one(await this.#sql.unsafe<{ pending: boolean; sentinel: boolean }[]>(this.#look));
+  }
+
+  async openBatch(): Promise<Batch | undefined> {
+    const [row] = await this.#sql.unsafe<Batch[]>(this.#openBatch);
+    return row && { ...row };
+  }
+
+  swap(): Promise<Batch | undefined> {
+    return this.#take('audit.swap');
+  }
+
+  move(): Promise<Batch | undefined> {
+    return this.#take('audit.move');
+  }
+
+  async settle(batch: Batch): Promise<void> {
+    await this.#sql`SELECT audit.settle(${batch.id}::uuid)`;
+  }
+
+  async finish(batch: Batch, rows: number): Promise<void> {
+    await this.#sql`SELECT audit.finish(${batch.id}::uuid, ${rows}::int8, ${this.#lockTimeoutMs}::int4)`;
+  }
+
+  async lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined> {
+    const [row] = await this.#sql<{ epoch: string; from: string; to: string }[]>`
+      SELECT epoch, to_json(lost_from AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS from, to_json(lost_to AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS to FROM audit.lost_span()`;
+    return row && { ...row };
+  }
+
+  async missed(lastOrdinal: number): Promise<Missed> {
+    const row = one(await this.#sql.unsafe<MissedRow[]>(statement('missed'), [lastOrdinal]));
+    return {
+      missed: row.missed,
+      lastMissedCut: row.last_missed_cut,
+      epochStart: row.epoch_start,
+      lastCut: row.last_cut,
+      lastOrdinal: row.last_ordinal,
+      now: row.now,
+    };
+  }
+
+  async beginEpoch(): Promise<void> {
+    await this.#sql`SELECT audit.begin_epoch()`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#sql.end({ timeout: 1 }), this.#leader.end({ timeout: 1 })]);
+  }
+
+  async #take(procedure: 'audit.swap' | 'audit.move'): Promise<Batch | undefined> {
+    return this.#sql.begin(async (tx) => {
+      const [taken] = await tx.unsafe<{ id: string | null }[]>(`SELECT id FROM ${procedure}($1)`, [this.#lockTimeoutMs]);
+      if (!taken?.id) return undefined;
+      const [row] = await tx.unsafe<Batch[]>(this.#openBatch);
+      return row && { ...row };
+    });
+  }
+}
+
+function one<T>(rows: readonly T[]): T {
+  const [row] = rows;
+  if (row === undefined)
+    throw new SluiceError('not_installed', 'Schema audit of pg-sluice has lost its rows', 'Run `sluice install` again.');
+  return row;
+}

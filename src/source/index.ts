@@ -1,0 +1,16 @@
+export { PostgresSource, type SourceOptions } from './batches.ts';
+export { type ConnectOptions, connect, type Sql } from './connect.ts';
+export { diagnose, type Finding } from './diagnose.ts';
+export { assertInstalled, type InstallResult, install, uninstall } from './install.ts';
+export { printSql } from './sql.ts';
+export { readStatus, type SourceStatus, type TableStatus } from './status.ts';
+export {
+  listRefused,
+  listTables,
+  type RefusedTable,
+  type SourceTable,
+  type TableName,
+  type TrackedTable,
+  track,
+  untrack,
+} from './tables.ts';

@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import pg from 'pg';
+import postgres from 'postgres';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Engine } from '../../src/lake/engine.ts';
+import type { StageHeader } from '../../src/model/batch.ts';
+import type { BatchReader, Stager } from '../../src/pipeline/ports.ts';
+import { freshDatabase, type PostgresAddress } from '../support/postgres.ts';
+
+/** A table that stands in for audit.cdc_old, and its reader as src/source builds one. */
+export interface Buffer {
+  readonly table: string;
+  readonly batch: string;
+  readonly sql: postgres.Sql;
+  reader(overrides?: Partial<BatchReader>): BatchReader;
+  put(rows: readonly { seq: number | string; op?: string; table?: number; data: string | null; ts?: string }[]): Promise<void>;
+  drop(): Promise<void>;
+}
+
+export async function makeBuffer(url: string, header: Partial<StageHeader> = {}): Promise<Buffer> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const table = `stand_in_${randomUUID().replaceAll('-', '')}`;
+  const batch = header.batch ?? randomUUID();
+  const tables = header.tables ?? { '1': ['public', 'orders'], '2': ['we"ird', "na'me"] };
+  await sql.unsafe(`CREATE TABLE ${table} (cdc_seq bigint, cdc_xid xid8, cdc_ts timestamptz, cdc_op "char", table_id int, data json)`);
+  const rows = header.rows === undefined ? `(SELECT count(*) FROM ${table})` : String(header.rows);
+  const query = `
+    SELECT NULL::int8 AS cdc_seq, NULL::int8 AS cdc_xid, NULL::timestamptz AS cdc_ts, 'B'::text AS cdc_op, NULL::int4 AS table_id,
+           json_build_object('batch', '${batch}', 'rows', ${rows}, 'sentinel', true,
+                             'tables', '${JSON.stringify(tables).replaceAll("'", "''")}'::json)::text AS data
+    UNION ALL
+    SELECT cdc_seq, cdc_xid::text::int8, cdc_ts, cdc_op::text, table_id, data::text FROM ${table}`;
+  return {
+    table,
+    batch,
+    sql,
+    reader: (overrides = {}) => ({ dsn: url, query, copyCsv: () => copy(url, `COPY (${query}) TO STDOUT (FORMAT csv)`), ...overrides }),
+    async put(list) {
+      for (const row of list) {
+        await sql`INSERT INTO ${sql(table)} VALUES (${row.seq}, pg_current_xact_id(), ${row.ts ?? '2026-11-21 10:00:00.123456+00'}::text::timestamptz,
+          ${row.op ?? 'I'}::"char", ${row.table ?? 1}, ${row.data}::text::json)`;
+      }
+    },
+    async drop() {
+      await sql.unsafe(`DROP TABLE ${table}`);
+      await sql.end();
+    },
+  };
+}
+
+/** A COPY on a connection of its own, ended with the stream. */
+async function copy(url: string, statement: string): Promise<Readable> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const stream = await sql.unsafe(statement).readable();
+  stream.once('close', () => void sql.end({ timeout: 1 }));
+  return stream;
+}
+
+/** Sessions of the database that sit in a transaction. */
+export async function idleInTransaction(url: string): Promise<number> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query(
+      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()",
+    );
+    return rows[0].n;
+  } finally {
+    await client.end();
+  }
+}
+
+const hostile = [
+  '{}',
+  '""',
+  '{"a":"quote \\" backslash \\\\ slash / comma , apostrophe \'"}',
+  '{"a":\n  "line\\nbreak\\r\\n",\r\n\t"b":1}',
+  '{"a":"\\u0000 \\ud83e\\udd86 🦆 \u2028 ﷽"}',
+  '{"a":12345678901234567890.123456789012345678,"b":2.50,"c":-0,"d":1e-400}',
+  '"\\\\N"',
+  '{"a":"\\\\."}',
+  ' {"leading": "space"} ',
+  '"é"',
+];
+
+/** Every way to stage a batch keeps these promises. */
+export function stagerContract(name: string, make: () => { engine: Engine; server: PostgresAddress; stager: Stager }): void {
+  describe(`stager contract: ${name}`, () => {
+    let engine: Engine;
+    let stager: Stager;
+    let url: string;
+    let buffer: Buffer;
+    let database: { url: string; drop(): Promise<void> };
+
+    beforeAll(async () => {
+      const made = make();
+      ({ engine, stager } = made);
+      database = await freshDatabase(made.server);
+      url = database.url;
+    });
+    afterAll(() => database.drop());
+    beforeEach(async () => {
+      buffer = await makeBuffer(url);
+    });
+    afterEach(() => buffer.drop());
+
+    const staged = () => engine.rows('SELECT * FROM temp.stage ORDER BY cdc_seq');
+    const exists = async () =>
+      (await engine.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'stage' AND database_name = 'temp'")).length > 0;
+
+    test('rows and header arrive exactly', async () => {
+      await buffer.put(hostile.map((data, seq) => ({ seq, data })));
+      await buffer.put([
+        { seq: 100, op: 'T', table: 2, data: null },
+        { seq: '9223372036854775807', op: 'D', data: '{}', ts: '1969-12-31 23:59:59.999999+00' },
+      ]);
+      const result = await stager.stage(buffer.reader());
+      expect(result).toEqual({
+        header: { batch: buffer.batch, rows: 12, sentinel: true, tables: { '1': ['public', 'orders'], '2': ['we"ird', "na'me"] } },
+        rows: 12,
+      });
+      const rows = await staged();
+      expect(rows.slice(0, 10).map((row) => row.data)).toEqual(hostile);
+      const [expected] = await buffer.sql.unsafe(`SELECT DISTINCT cdc_xid::text AS xid FROM ${buffer.table} WHERE cdc_seq = 0`);
+      expect(rows[0]).toMatchObject({ cdc_xid: Number(expected?.xid), cdc_ts: '2026-11-21 10:00:00.123456+00', cdc_op: 'I', table_id: 1 });
+      expect(rows[10]).toMatchObject({ cdc_op: 'T', table_id: 2, data: null });
+      expect(rows[11]).toMatchObject({ cdc_seq: '9223372036854775807', cdc_ts: '1969-12-31 23:59:59.999999+00' });
+    });
+
+    test('an empty batch: a header and no rows; the batch before it is gone', async () => {
+      await buffer.put([{ seq: 1, data: '{}' }]);
+      await stager.stage(buffer.reader());
+      await buffer.sql.unsafe(`TRUNCATE ${buffer.table}`);
+      expect(await stager.stage(buffer.reader())).toMatchObject({ rows: 0, header: { rows: 0 } });
+      expect(await staged()).toEqual([]);
+    });
+
+    test('what was committed since the last stage is seen', async () => {
+      for (let seq = 1; seq <= 3; seq += 1) {
+        await buffer.put([{ seq, data: '{}' }]);
+        expect(await stager.stage(buffer.reader())).toMatchObject({ rows: seq });
+      }
+    });
+
+    test('a value of 50 MB', async () => {
+      await buffer.sql.unsafe(
+        `INSERT INTO ${buffer.table} SELECT 1, pg_current_xact_id(), now(), 'I', 1, json_build_object('a', repeat('x"\\', 12500000))`,
+      );
+      await stager.stage(buffer.reader());
+      const [lake] = await engine.rows('SELECT strlen(data) AS n, md5(data) AS md5 FROM temp.stage');
+      const [source] = await buffer.sql.unsafe(`SELECT octet_length(data::text) AS n, md5(data::text) AS md5 FROM ${buffer.table}`);
+      expect(lake).toEqual({ ...source });
+      expect(lake?.n).toBeGreaterThan(50_000_000);
+    });
+
+    test('fewer rows than the source counted, or no header: stage_incomplete, and nothing is left', async () => {
+      await buffer.put([{ seq: 1, data: '{}' }]);
+      const short = await makeBuffer(url, { rows: 5 });
+      await expect(stager.stage(short.reader())).rejects.toMatchObject({ code: 'stage_incomplete' });
+      expect(await exists()).toBe(false);
+      await short.drop();
+      const headless = buffer.reader().query.replace("'B'::text", "'I'::text");
+      const reader = buffer.reader({ query: headless, copyCsv: () => copy(url, `COPY (${headless}) TO STDOUT (FORMAT csv)`) });
+      await expect(stager.stage(reader)).rejects.toMatchObject({ code: 'stage_incomplete' });
+      expect(await exists()).toBe(false);
+    });
+
+    test('the source fails before the first row, in the middle, or dies: a rejection, and the next stage works', async () => {
+      await buffer.sql.unsafe(
+        `INSERT INTO ${buffer.table} SELECT g, pg_current_xact_id(), now(), 'I', 1, json_build_object('a', repeat('x', 200)) FROM generate_series(1, 50000) g`,
+      );
+      const query = buffer.reader().query;
+      const failing = [
+        `SELECT 1/0`,
+        query.replace('data::text FROM', 'CASE WHEN cdc_seq = 40000 THEN (1 / (cdc_seq - 40000))::text ELSE data::text END FROM'),
+        query.replace(
+          'data::text FROM',
+          'CASE WHEN cdc_seq = 40000 THEN pg_terminate_backend(pg_backend_pid())::text ELSE data::text END FROM',
+        ),
+      ];
+      for (const bad of failing) {
+        const reader = buffer.reader({ query: bad, copyCsv: () => copy(url, `COPY (${bad}) TO STDOUT (FORMAT csv)`) });
+        await expect(stager.stage(reader)).rejects.toMatchObject({ name: 'SluiceError', code: 'stage_failed' });
+        expect(await exists()).toBe(false);
+        expect(await idleInTransaction(url)).toBe(0);
+      }
+      expect(await stager.stage(buffer.reader())).toMatchObject({ rows: 50000 });
+    });
+
+    test('the source is left without an open transaction', async () => {
+      await buffer.put([{ seq: 1, data: '{}' }]);
+      await stager.stage(buffer.reader());
+      expect(await idleInTransaction(url)).toBe(0);
+      // What an idle reader must never block.
+      await buffer.sql.unsafe(`SET lock_timeout = 500; TRUNCATE ${buffer.table}; ALTER TABLE ${buffer.table} RENAME TO ${buffer.table}_x;
+        ALTER TABLE ${buffer.table}_x RENAME TO ${buffer.table}`);
+    });
+
+    test('a wrong password is not shown', async () => {
+      const wrong = new URL(url);
+      wrong.password = 'open%20sesame';
+      const reader = buffer.reader({ dsn: wrong.href, copyCsv: () => copy(wrong.href, 'COPY (SELECT 1) TO STDOUT') });
+      const error = await stager.stage(reader).then(
+        () => undefined,
+        (reason: unknown) => reason as Error,
+      );
+      expect(error).toMatchObject({ code: 'stage_failed' });
+      expect(`${error?.message} ${error?.stack} ${(error?.cause as Error)?.message} ${(error?.cause as Error)?.stack}`).not.toMatch(
+        /sesame/,
+      );
+    });
+  });
+}

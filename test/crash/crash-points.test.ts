@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { CRASH_POINTS } from '../../src/pipeline/index.ts';
+import { sharedPostgres } from '../support/shared.ts';
+import { createScene, LAKES, Workload } from './scene.ts';
+
+/** Points that only a source crash leads to; source-crash.test.ts visits them. */
+const AFTER_SOURCE_CRASH = ['before-gap', 'after-gap', 'before-epoch', 'after-epoch'];
+
+/** Swap, move and settle are over before the lake comes in: one kind of lake is enough for them. */
+const WITHOUT_LAKE = /-(swap|move|settle)$/;
+
+describe.each(LAKES)('invariants 1 and 2 hold for kill -9 of the daemon, %s', (kind) => {
+  const points = CRASH_POINTS.filter((point) => !AFTER_SOURCE_CRASH.includes(point));
+  test.each(points.filter((point) => kind === LAKES[0] || !WITHOUT_LAKE.test(point)))('%s', async (point) => {
+    await using scene = await createScene(sharedPostgres(), kind);
+    const workload = new Workload(scene.sql);
+    // A transaction that stays open holds the buffer: batches are moved instead of swapped.
+    const moves = point.endsWith('-move');
+    const release = Promise.withResolvers<void>();
+    const held = moves
+      ? scene.sql.begin(async (tx) => {
+          await tx`INSERT INTO item VALUES (-1, 'held', 0)`;
+          await release.promise;
+        })
+      : undefined;
+    for (const hit of [2, 1]) {
+      const { signal, log } = await scene.child({ point, hit }).ended;
+      expect(signal, log).toBe('SIGKILL');
+    }
+    release.resolve();
+    await held;
+    await workload.stop();
+    await scene.drain();
+    expect(workload.committed).toBeGreaterThan(10);
+    expect(await scene.verify()).toBeGreaterThan(20);
+    const [open] = await scene.sql`SELECT count(*)::int AS n FROM audit.batch WHERE state = 'open'`;
+    expect(open?.n).toBe(0);
+  });
+});

@@ -1,0 +1,235 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a configuration file are written like this.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Config, configOptions, type LoadOptions, loadConfig, loadLakeConfig } from '../../src/config/index.ts';
+import { nearestKey } from '../../src/config/problems.ts';
+import { SluiceError } from '../../src/model/error.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const URL_LINE = 'source: { url: "postgres://me@host/shop" }\n';
+
+function load(yaml: string, options: Partial<LoadOptions> = {}): Config {
+  const file = join(folder, 'sluice.yaml');
+  writeFileSync(file, yaml);
+  return loadConfig({ file, env: {}, cwd: '/elsewhere', ...options });
+}
+
+function failure(attempt: () => unknown): SluiceError {
+  try {
+    attempt();
+  } catch (error) {
+    if (error instanceof SluiceError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('defaults', () => {
+  it('fill in all but the URL', () => {
+    expect(load(URL_LINE, { env: { HOME: '/users/me' } })).toEqual({
+      source: { url: 'postgres://me@host/shop', lockTimeoutMs: 50, buffer: 'unlogged' },
+      tables: [],
+      lake: { type: 'ducklake', catalog: `sqlite:${folder}/lake/catalog.sqlite`, data: `${folder}/lake/data`, inlineRows: 10 },
+      batch: { intervalMs: 1000 },
+      memoryLimit: '384MB',
+      staging: 'auto',
+      log: { level: 'info' },
+      cacheDirectory: '/users/me/.cache/pg-sluice',
+      file: join(folder, 'sluice.yaml'),
+    });
+  });
+
+  it('apply to an empty section', () => {
+    expect(load(`${URL_LINE}batch:\nlog:\n`).batch).toEqual({ intervalMs: 1000 });
+  });
+
+  it('of a lake without a type are those of a DuckLake', () => {
+    expect(load(`${URL_LINE}lake: { data: s3://bucket/p }`).lake).toMatchObject({ type: 'ducklake', data: 's3://bucket/p' });
+  });
+});
+
+describe('paths', () => {
+  it('start at the folder of the file', () => {
+    const { lake } = load(`${URL_LINE}lake: { type: duckdb, path: ../l.duckdb }`);
+    expect(lake).toEqual({ type: 'duckdb', path: join(folder, '../l.duckdb') });
+    expect(load(`${URL_LINE}temp_directory: t\nextensions: { directory: /abs }`)).toMatchObject({
+      tempDirectory: `${folder}/t`,
+      extensionsDirectory: '/abs',
+    });
+  });
+
+  it('start at the current folder without a file', () => {
+    const { lake, file } = loadConfig({ env: { SLUICE_SOURCE_URL: 'postgres://h/d' }, cwd: folder.replace(/$/, '/none') });
+    expect(lake).toMatchObject({ data: `${folder}/none/lake/data` });
+    expect(file).toBeUndefined();
+  });
+
+  it('leave the URL of a catalog alone', () => {
+    expect(load(`${URL_LINE}lake: { catalog: "postgres://h/c" }`).lake).toMatchObject({ catalog: 'postgres://h/c' });
+    expect(load(`${URL_LINE}lake: { catalog: "duckdb:c.ducklake" }`).lake).toMatchObject({ catalog: `duckdb:${folder}/c.ducklake` });
+  });
+});
+
+describe('variables', () => {
+  it('expand inside values, with defaults for what is missing or empty', () => {
+    const env = { HOST: 'h', EMPTY: '' };
+    const yaml = 'source: { url: "postgres://${USER_NAME:-me}@${HOST}/${EMPTY:-d}" }\nthreads: ${THREADS:-3}';
+    expect(load(yaml, { env })).toMatchObject({ source: { url: 'postgres://me@h/d' }, threads: 3 });
+  });
+
+  it('are inserted as they are', () => {
+    const { source } = load('source: { url: "postgres://me:${PASSWORD}@h/d" }', { env: { PASSWORD: '${HOME}: "x' } });
+    expect(source.url).toBe('postgres://me:${HOME}: "x@h/d');
+  });
+
+  it('that are missing are named together with the key', () => {
+    const error = failure(() => load('source: { url: "${NO_SUCH}" }'));
+    expect(error).toMatchObject({ code: 'config_variable' });
+    expect(error.message).toContain('source.url');
+    expect(error.message).toContain('NO_SUCH');
+  });
+
+  it('can be written literally', () => {
+    expect(load(`${URL_LINE}tables: ["public.$\${x}"]`).tables).toEqual(['public.${x}']);
+  });
+
+  it('of the source need not be set where only the lake is wanted', () => {
+    const file = join(folder, 'sluice.yaml');
+    writeFileSync(file, 'source: { url: "${NO_SUCH}" }\nlake: { data: "${DATA}" }');
+    expect(loadLakeConfig({ file, env: { DATA: '/d' }, cwd: '/' }).lake).toMatchObject({ data: '/d' });
+    expect(failure(() => loadLakeConfig({ file, env: {}, cwd: '/' })).message).toContain('DATA');
+  });
+});
+
+describe('overrides', () => {
+  it('exist for every option', () => {
+    for (const { key, variable } of configOptions) expect(variable).toBe(`SLUICE_${key.toUpperCase().replaceAll('.', '_')}`);
+    const env = {
+      SLUICE_SOURCE_URL: 'postgres://env/d',
+      SLUICE_SOURCE_LOCK_TIMEOUT: '2s',
+      SLUICE_TABLES: 'a.*, !a.b',
+      SLUICE_LAKE_CATALOG: 'postgres://c/c',
+      SLUICE_LAKE_INLINE_ROWS: '0',
+      SLUICE_BATCH_INTERVAL: '100ms',
+      SLUICE_LOG_FORMAT: 'json',
+    };
+    expect(load('source: { url: "${NOT_NEEDED}", lock_timeout: 1s }', { env })).toMatchObject({
+      source: { url: 'postgres://env/d', lockTimeoutMs: 2000 },
+      tables: ['a.*', '!a.b'],
+      lake: { catalog: 'postgres://c/c', inlineRows: 0 },
+      batch: { intervalMs: 100 },
+      log: { format: 'json' },
+    });
+  });
+
+  it('from the command line win over the environment', () => {
+    expect(load(URL_LINE, { env: { SLUICE_LOG_LEVEL: 'warn' }, flags: { 'log.level': 'debug' } }).log.level).toBe('debug');
+  });
+
+  it('that are empty do not count', () => {
+    expect(load(`${URL_LINE}log: { level: warn }`, { env: { SLUICE_LOG_LEVEL: '' } }).log.level).toBe('warn');
+  });
+
+  it('of the lake type leave the other type of the file behind', () => {
+    const yaml = `${URL_LINE}lake: { type: ducklake, data: ./x }`;
+    expect(load(yaml, { env: { SLUICE_LAKE_TYPE: 'duckdb', SLUICE_LAKE_PATH: '/x.duckdb' } }).lake).toEqual({
+      type: 'duckdb',
+      path: '/x.duckdb',
+    });
+  });
+});
+
+describe('what is refused', () => {
+  it.each([
+    ['source: { url: "postgres://h/d", lock_timout: 5ms }', 'source.lock_timout', 'source.lock_timeout'],
+    [`${URL_LINE}interval: 1s`, 'interval', 'batch.interval'],
+    [`${URL_LINE}tabels: []`, 'tabels', 'tables'],
+    [`${URL_LINE}Lake: {}`, 'Lake', 'lake'],
+    [`${URL_LINE}lake: { catalogue: "sqlite:x" }`, 'lake.catalogue', 'lake.catalog'],
+  ])('an unknown key, naming the nearest: %s', (yaml, unknown, nearest) => {
+    const error = failure(() => load(yaml));
+    expect(error.code).toBe('config_unknown_key');
+    expect(error.message).toContain(`unknown key ${unknown}.`);
+    expect(error.remedy).toContain(`Did you mean ${nearest}?`);
+  });
+
+  it('a key of the other type of lake', () => {
+    expect(failure(() => load(`${URL_LINE}lake: { path: x }`)).remedy).toContain('lake.path goes with lake.type: duckdb');
+  });
+
+  it('nothing is suggested for what is far from everything', () => {
+    expect(nearestKey('kubernetes')).toBeUndefined();
+  });
+
+  it.each([
+    ['tables: []', 'source.url: is missing'],
+    ['source: { url: "mysql://x" }', 'postgres://'],
+    [`${URL_LINE}batch: { interval: 5 }`, 'batch.interval: expected a duration'],
+    [`${URL_LINE}batch: { interval: soon }`, 'batch.interval: expected a duration'],
+    [`${URL_LINE}memory_limit: lots`, 'memory_limit: expected a size'],
+    [`${URL_LINE}threads: 0`, 'threads'],
+    [`${URL_LINE}lake: { type: iceberg }`, 'lake.type: expected ducklake or duckdb'],
+    [`${URL_LINE}lake: { catalog: "mysql://x" }`, 'lake.catalog: expected postgres://'],
+    [`${URL_LINE}tables: [orders]`, '"orders" is not a table pattern'],
+    [`${URL_LINE}staging: fast`, 'staging'],
+  ])('a wrong value, naming its key: %s', (yaml, expected) => {
+    const error = failure(() => load(yaml));
+    expect(error.code).toBe('config_invalid');
+    expect(error.message).toContain(expected);
+  });
+
+  it('an unquoted ! or *, which YAML takes for a tag or an alias', () => {
+    const error = failure(() => load(`${URL_LINE}tables: [!public.secrets]`));
+    expect(error.code).toBe('config_syntax');
+    expect(error.message).toContain('line 2');
+    expect(error.remedy).toContain('"!public.secrets"');
+    expect(failure(() => load(`${URL_LINE}tables: [*.orders]`)).code).toBe('config_syntax');
+  });
+
+  it('a broken file, without quoting its text', () => {
+    const error = failure(() => load('source: { url: "postgres://me:hunter2@h/d"\n  x'));
+    expect(error.code).toBe('config_syntax');
+    expect(JSON.stringify([error.message, error.remedy])).not.toContain('hunter2');
+  });
+
+  it('values, without repeating them', () => {
+    const error = failure(() => load('source: { url: "mysql://me:hunter2@h/d" }'));
+    expect(JSON.stringify([error.message, error.remedy])).not.toContain('hunter2');
+  });
+
+  it.each(['hunter2#x', 'hunter2%x', 'hunter2/x', '12/hunter2', 'hunter2?x', 'hunter2@x'])(
+    'a password that is not encoded: %s',
+    (password) => {
+      const url = `postgres://me:${password}@h/d`;
+      for (const [key, yaml] of [
+        ['source.url', `source: { url: "${url}" }`],
+        ['lake.catalog', `${URL_LINE}lake: { catalog: "${url}" }`],
+      ] as const) {
+        const error = failure(() => load(yaml));
+        expect(error).toMatchObject({ code: 'config_invalid', remedy: expect.stringContaining('%23') });
+        expect(error.message).toContain(`${key}: the URL can't be parsed`);
+        expect(JSON.stringify([error.message, error.remedy])).not.toContain('hunter2');
+      }
+    },
+  );
+
+  it.each([
+    'postgres://me:a%23b,c@h/d',
+    'postgres://me:p@h1:1,h2:2/d',
+    'postgresql:///d?host=/run/pg',
+    'postgres://%2Frun%2Fpg/d',
+    'postgres://me@[::1]:5432/d?application_name=a@b',
+  ])('no URL that is right: %s', (url) => {
+    expect(load(`source: { url: "${url}" }`).source.url).toBe(url);
+  });
+
+  it('a file that is not there', () => {
+    expect(failure(() => loadConfig({ file: 'nope.yaml', env: {}, cwd: folder }))).toMatchObject({ code: 'config_missing' });
+    expect(failure(() => loadConfig({ env: {}, cwd: join(folder, 'none') }))).toMatchObject({ code: 'config_missing' });
+    expect(failure(() => loadConfig({ file: folder, env: {}, cwd: folder }))).toMatchObject({ code: 'config_unreadable' });
+  });
+});

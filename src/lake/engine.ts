@@ -1,5 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBMaterializedResult, StatementType } from '@duckdb/node-api';
 import type { Logger } from 'pino';
+import { isEngineBroken } from './errors.ts';
 import { type Column, type Row, toColumns, toRows } from './rows.ts';
 import { literal } from './sql.ts';
 
@@ -31,6 +32,10 @@ export interface Engine extends Sql {
   kinds(sql: string): Promise<StatementType[]>;
   /** Run `work` with nobody else on the connection. Not reentrant: inside, use the `Sql` that it is given. */
   exclusive<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** Grows each time the engine had to be opened anew: what was attached, staged or set before is gone. Ask inside `exclusive`. */
+  readonly generation: number;
+  /** Load an extension by name or by quoted path; an engine that has to be opened anew loads it again. */
+  load(target: string): Promise<void>;
   /** Make the running statement fail (`INTERRUPT Error`). */
   interrupt(): void;
   close(): Promise<void>;
@@ -52,18 +57,36 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     preserve_insertion_order: 'false',
+    // An engine that a failed assertion has invalidated can't even be closed: DuckDB ends the process when it rolls back the transaction that
+    // is still open. So it may go on for the moment that ROLLBACK and closing take; nothing else is run on it (see #reopen).
+    disable_database_invalidation: 'true',
   };
   if (options.memoryLimit !== undefined) settings.memory_limit = options.memoryLimit;
   if (options.threads !== undefined) settings.threads = String(options.threads);
   if (options.tempDirectory !== undefined) settings.temp_directory = options.tempDirectory;
+  const database = await openDatabase(settings);
+  try {
+    const about = await database.connection.run('SELECT version() AS version, (SELECT platform FROM pragma_platform()) AS platform');
+    const [row] = await toRows(about);
+    return new DuckDBEngine(database, settings, String(row?.version), String(row?.platform), options.log);
+  } catch (error) {
+    closeDatabase(database);
+    throw error;
+  }
+}
+
+interface Database {
+  readonly instance: DuckDBInstance;
+  readonly connection: DuckDBConnection;
+}
+
+async function openDatabase(settings: Record<string, string>): Promise<Database> {
   const instance = await DuckDBInstance.create(':memory:', settings);
   let connection: DuckDBConnection | undefined;
   try {
     connection = await instance.connect();
     await connection.run(`SET TimeZone = ${literal('UTC')}`);
-    const about = await connection.run('SELECT version() AS version, (SELECT platform FROM pragma_platform()) AS platform');
-    const [row] = await toRows(about);
-    return new DuckDBEngine(instance, connection, String(row?.version), String(row?.platform), options.log);
+    return { instance, connection };
   } catch (error) {
     connection?.closeSync();
     instance.closeSync();
@@ -71,31 +94,43 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
+/** A file stays locked until connection and instance are both closed. */
+function closeDatabase({ instance, connection }: Database): void {
+  connection.closeSync();
+  instance.closeSync();
+}
+
 const EXTRACTING = 'Failed to extract statements: ';
 
+/**
+ * States: open → broken (DuckDB found itself in an impossible state, as when a catalog connection dies while inlined rows are read; it refuses
+ * every later statement) → open again, by whoever comes next, with a higher generation. Held by test/lake/catalog-down.test.ts.
+ */
 class DuckDBEngine implements Engine {
   readonly version: string;
   readonly platform: string;
   readonly log: Logger;
-  readonly #instance: DuckDBInstance;
-  readonly #connection: DuckDBConnection;
+  generation = 1;
+  readonly #settings: Record<string, string>;
+  readonly #loads: string[] = [];
   readonly #sql: Sql;
+  #database: Database;
+  #broken = false;
   /** Settles when the last one in the queue is done; never rejects. */
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(instance: DuckDBInstance, connection: DuckDBConnection, version: string, platform: string, log: Logger) {
-    this.#instance = instance;
-    this.#connection = connection;
+  constructor(database: Database, settings: Record<string, string>, version: string, platform: string, log: Logger) {
+    this.#database = database;
+    this.#settings = settings;
     this.version = version;
     this.platform = platform;
     this.log = log;
-    const query = (sql: string, params?: Params): Promise<DuckDBMaterializedResult> => connection.run(sql, params);
     this.#sql = {
-      run: async (sql, params) => (await query(sql, params)).rowsChanged,
-      rows: async (sql, params) => toRows(await query(sql, params)),
+      run: async (sql, params) => (await this.#query(sql, params)).rowsChanged,
+      rows: async (sql, params) => toRows(await this.#query(sql, params)),
       table: async (sql, params) => {
-        const result = await query(sql, params);
+        const result = await this.#query(sql, params);
         return { columns: toColumns(result), rows: await toRows(result) };
       },
     };
@@ -113,9 +148,14 @@ class DuckDBEngine implements Engine {
     return this.exclusive((one) => one.table(sql, params));
   }
 
+  async load(target: string): Promise<void> {
+    await this.run(`LOAD ${target}`);
+    this.#loads.push(target);
+  }
+
   kinds(sql: string): Promise<StatementType[]> {
     return this.exclusive(async () => {
-      const statements = await this.#connection.extractStatements(sql).catch((error: unknown) => {
+      const statements = await this.#database.connection.extractStatements(sql).catch((error: unknown) => {
         // The client throws for a text that holds nothing, too, but then has no message of DuckDB.
         if (error instanceof Error && error.message.startsWith(EXTRACTING)) throw new Error(error.message.slice(EXTRACTING.length));
         return undefined;
@@ -133,8 +173,9 @@ class DuckDBEngine implements Engine {
   }
 
   exclusive<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    const mine = this.#last.then(() => {
+    const mine = this.#last.then(async () => {
       if (this.#closed) throw new Error('the lake engine is closed');
+      if (this.#broken) await this.#reopen();
       return work(this.#sql);
     });
     this.#last = mine.catch(() => undefined);
@@ -142,15 +183,32 @@ class DuckDBEngine implements Engine {
   }
 
   interrupt(): void {
-    if (!this.#closed) this.#connection.interrupt();
+    if (!this.#closed) this.#database.connection.interrupt();
   }
 
   async close(): Promise<void> {
     await this.#last;
     if (this.#closed) return;
     this.#closed = true;
-    // A file stays locked until connection and instance are both closed.
-    this.#connection.closeSync();
-    this.#instance.closeSync();
+    closeDatabase(this.#database);
+  }
+
+  async #query(sql: string, params?: Params): Promise<DuckDBMaterializedResult> {
+    try {
+      return await this.#database.connection.run(sql, params);
+    } catch (error) {
+      if (isEngineBroken(error)) this.#broken = true;
+      throw error;
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    const database = await openDatabase(this.#settings);
+    closeDatabase(this.#database);
+    this.#database = database;
+    this.#broken = false;
+    this.generation += 1;
+    for (const target of this.#loads) await this.#query(`LOAD ${target}`);
+    this.log.warn({ generation: this.generation }, 'the lake engine had broken and was opened anew');
   }
 }

@@ -1,12 +1,21 @@
 import { SluiceError } from '../model/error.ts';
 import { redact } from './redact.ts';
 
+/** DuckDB met an impossible state (a failed assertion) and may refuse every statement from then on. */
+const BROKEN = /^(?:INTERNAL|FATAL) Error|database has been invalidated/i;
+
 /**
  * What went wrong in the lake, from DuckDB's message. DuckDB has neither SQLSTATE nor an error class in its Node client, so
  * this is the one place that looks at text; each pattern was seen from the real thing, and test/lake/errors.test.ts
  * provokes them anew. First match wins; what matches nothing is `lake_failed`.
  */
 const kinds: readonly { code: string; pattern: RegExp; message: string; remedy: string }[] = [
+  {
+    code: 'lake_engine_broken',
+    pattern: BROKEN,
+    message: 'The lake engine broke and is opened anew',
+    remedy: 'Nothing is lost: the batch is tried again. If it comes back each time, please report it with the message.',
+  },
   {
     code: 'lake_conflict',
     pattern: /Transaction conflict|Conflict on (?:tuple|update)|write-write conflict/i,
@@ -36,7 +45,7 @@ const kinds: readonly { code: string; pattern: RegExp; message: string; remedy: 
   {
     code: 'lake_unreachable',
     pattern:
-      /Unable to connect to Postgres|connection to server|server closed the connection|terminating connection|no connection to the server|SSL connection has been closed|could not receive data|could not send data|Could not (?:establish|resolve)|Connection (?:refused|reset|timed out|error)|the database system is (?:starting up|shutting down|in recovery)|Failed to execute query "(?:ROLLBACK|COMMIT)": ?$|Cannot open file|unable to open database|Cannot create directory|Failed to create directory|^E[A-Z]+: [^\n]*, mkdir |does not exist - and creating a new DuckLake/im,
+      /Unable to connect to Postgres|connection to server|server closed the connection|terminating connection|no connection to the server|SSL connection has been closed|Current transaction is aborted|fetch from an unsuccessful query result|could not receive data|could not send data|Could not (?:establish|resolve)|Connection (?:refused|reset|timed out|error)|the database system is (?:starting up|shutting down|in recovery)|Failed to (?:execute|prepare) [\s\S]*": ?$|Cannot open file|unable to open database|Cannot create directory|Failed to create directory|^E[A-Z]+: [^\n]*, mkdir |does not exist - and creating a new DuckLake/im,
     message: 'The lake cannot be reached',
     remedy: 'Check that catalog and data path exist and are up. Nothing is lost: the batch is tried again.',
   },
@@ -50,10 +59,15 @@ const kinds: readonly { code: string; pattern: RegExp; message: string; remedy: 
 
 /** DuckDB quotes the value it could not convert, and the statement: neither may reach a log. */
 function withoutValues(message: string): string {
-  const [first = ''] = message.split(/\n\s*\nLINE \d+:/);
+  const [first = ''] = message.split(/\n\s*\n(?:LINE \d+:|Stack Trace:)/);
   return /^(?:Conversion|Invalid Input|Constraint|Out of Range) Error/i.test(first)
     ? first.replace(/(?:of input|string|value|Input)\b[\s\S]*$/i, '…')
     : first.trim();
+}
+
+/** Whether this engine can't go on after this error. */
+export function isEngineBroken(error: unknown): boolean {
+  return error instanceof Error && BROKEN.test(error.message);
 }
 
 /** An error of DuckDB (or of anything below it) as the SluiceError that the user sees. A SluiceError passes unchanged. */

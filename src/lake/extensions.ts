@@ -69,7 +69,7 @@ export async function installExtension(engine: Engine, name: ExtensionName, plac
   const ways: (() => Promise<ExtensionFound | undefined>)[] = [
     async () => {
       await engine.run(`INSTALL ${name}`);
-      await engine.run(`LOAD ${name}`);
+      await engine.load(name);
       return { name, way: 'install' };
     },
     () => loadFrom(engine, name, places.directory, 'directory'),
@@ -140,7 +140,7 @@ async function loadFrom(
 
 async function load(engine: Engine, name: ExtensionName, target: string): Promise<void> {
   try {
-    await engine.run(`LOAD ${target}`);
+    await engine.load(target);
   } catch (error) {
     const reason = redact(error instanceof Error ? error.message : String(error)).split('\n')[0];
     throw new SluiceError(

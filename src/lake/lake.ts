@@ -13,7 +13,7 @@ import { statement } from './statement.ts';
  * the engine open. Batches are applied from the engine's staging table, so the stager must use the same engine.
  *
  * Codes of rejections: `lake_already_holds`, `lake_conflict` (call `acquire` again), `lake_locked`, `lake_full`, `lake_denied`,
- * `lake_unreachable`, `lake_memory`, `lake_damaged`, `stage_incomplete`, else `lake_failed`. After `lake_unreachable` from `apply` the commit may have
+ * `lake_unreachable`, `lake_engine_broken`, `lake_memory`, `lake_damaged`, `stage_incomplete`, else `lake_failed`. After `lake_unreachable` or `lake_engine_broken` from `apply` the commit may have
  * happened: ask `find`.
  */
 export function openLake(engine: Engine, config: LakeConfig): Lake {

@@ -17,7 +17,8 @@ export class LakeSession {
   readonly #engine: Engine;
   readonly #config: LakeConfig;
   readonly #secrets: readonly string[];
-  #attached = false;
+  /** The engine's generation that the lake is attached to. */
+  #attachedTo: number | undefined;
   #seen: number | undefined;
 
   constructor(engine: Engine, config: LakeConfig) {
@@ -29,7 +30,7 @@ export class LakeSession {
   /** Attach, make the tables if they are missing, look at the anchor. Idempotent. */
   acquire(): Promise<void> {
     return this.#guard('opening the lake', async (sql) => {
-      if (this.#attached && this.#seen !== undefined) return;
+      if (this.#isAttached && this.#seen !== undefined) return;
       await this.#attach(sql);
       this.#seen = (await readAnchor(sql)).lastBatchId;
     });
@@ -89,6 +90,10 @@ export class LakeSession {
     if (this.#seen !== undefined && batchId > this.#seen) this.#seen = batchId;
   }
 
+  get #isAttached(): boolean {
+    return this.#attachedTo === this.#engine.generation;
+  }
+
   async #guard<T>(doing: string, work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.#engine.exclusive(async (sql) => {
       try {
@@ -98,6 +103,7 @@ export class LakeSession {
         // Fails where the failure ended the transaction already, or where there was none.
         await sql.run('ROLLBACK').catch(() => undefined);
         if (wrapped.code === 'lake_conflict') this.#seen = undefined;
+        if (wrapped.code === 'lake_engine_broken') this.#attachedTo = undefined;
         // A dead catalog connection, or a lock that a failed SQLite commit leaves behind, goes with the attachment.
         await this.#detach(sql);
         throw wrapped;
@@ -106,10 +112,10 @@ export class LakeSession {
   }
 
   async #attach(sql: Sql): Promise<void> {
-    if (this.#attached) return;
+    if (this.#isAttached) return;
     for (const folder of foldersOf(this.#config)) await makeFolder(folder);
     await sql.run(attachStatement(this.#config, 'write'));
-    this.#attached = true;
+    this.#attachedTo = this.#engine.generation;
     const [made] = await sql.rows(
       "SELECT count(*) AS n FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = 'sluice' AND table_name = 'anchor'",
     );
@@ -121,8 +127,9 @@ export class LakeSession {
   }
 
   async #detach(sql: Sql): Promise<void> {
-    if (!this.#attached) return;
-    this.#attached = false;
+    const attached = this.#isAttached;
+    this.#attachedTo = undefined;
+    if (!attached) return;
     await sql.run('DETACH lake').catch((error: unknown) => {
       this.#engine.log.warn({ err: lakeError(error, 'closing the lake', this.#secrets) }, 'the lake could not be detached');
     });

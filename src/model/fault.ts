@@ -36,6 +36,8 @@ const absent = (match: string, what: string) => stop(match, 'not_installed', wha
 const OWN: readonly FaultRule[] = [
   // Catalog or object store down, or not yet up.
   { match: 'lake_unreachable', retry: true },
+  // DuckDB failed an assertion and is opened anew: seen when a catalog connection dies at the wrong moment.
+  { match: 'lake_engine_broken', retry: true },
   // Another process holds the file: a query in the DuckDB shell, or a daemon that is about to stop.
   { match: 'lake_locked', retry: true },
   // Nothing was committed; the batch waits at the source until there is space.

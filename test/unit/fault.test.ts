@@ -74,7 +74,7 @@ describe('classification', () => {
   });
 
   it('has no row that is not expected above', () => {
-    const own = ['lake_unreachable', 'lake_locked', 'lake_full', 'lake_conflict', 'lake_already_holds'];
+    const own = ['lake_unreachable', 'lake_engine_broken', 'lake_locked', 'lake_full', 'lake_conflict', 'lake_already_holds'];
     const rest = ['stage_failed', 'stage_other_batch', 'stage_incomplete', 'leadership_lost'];
     const covered = faultRules.filter(({ match }) =>
       EXPECTED.some(([code]) => code === match || code.startsWith(match.replace(/\*$/, ''))),
@@ -90,6 +90,7 @@ describe('classification', () => {
 
   it.each([
     'lake_unreachable',
+    'lake_engine_broken',
     'lake_locked',
     'lake_full',
     'lake_conflict',

@@ -36,6 +36,48 @@ CREATE TABLE lake.sluice.batch (
 -- Spans whose changes were lost at the source.
 CREATE TABLE lake.sluice.gap (epoch VARCHAR, from_ts TIMESTAMPTZ, to_ts TIMESTAMPTZ, cause VARCHAR, noted_ts TIMESTAMPTZ);
 
+-- The tracked tables as the lake holds them, one row each: see LakeTable in src/model/table.ts.
+CREATE TABLE lake.sluice."table" (
+  table_id INTEGER,
+  relid VARCHAR,
+  source_schema VARCHAR,
+  source_name VARCHAR,
+  lake_schema VARCHAR,
+  lake_name VARCHAR,
+  columns JSON,
+  "left" JSON,
+  key JSON,
+  own JSON,
+  dropped BOOLEAN
+);
+
+-- What a batch brought for each table. state_rows: by how many rows its state grew.
+CREATE TABLE lake.sluice.batch_table (batch_id BIGINT, table_id INTEGER, changes BIGINT, last_seq BIGINT, last_ts TIMESTAMPTZ, state_rows BIGINT);
+
+-- Values that a lake type can't hold: NULL in the typed tables, whole in the log.
+CREATE TABLE lake.sluice.loss (batch_id BIGINT, cdc_seq BIGINT, table_schema VARCHAR, table_name VARCHAR, column_name VARCHAR, reason VARCHAR);
+
+-- What the source changed about its tables, and with which batch the lake followed.
+CREATE TABLE lake.sluice.schema_change (
+  batch_id BIGINT,
+  table_schema VARCHAR,
+  table_name VARCHAR,
+  change VARCHAR,
+  column_name VARCHAR,
+  detail VARCHAR,
+  noted_ts TIMESTAMPTZ
+);
+
+-- How far each table is. Every table is as of the last cut; lag is what the last batch took from its cut to the lake.
+CREATE VIEW lake.sluice.watermark AS
+WITH newest AS (SELECT max_by(b, b.batch_id) AS batch FROM sluice.batch AS b)
+SELECT t.lake_schema AS table_schema, t.lake_name AS table_name, max(bt.batch_id) AS last_batch, max_by(bt.last_seq, bt.batch_id) AS last_seq,
+  max_by(bt.last_ts, bt.batch_id) AS last_change_ts, any_value(n.batch.cut_ts) AS cut_ts, any_value(n.batch.dl_ts) AS dl_ts,
+  any_value(n.batch.dl_ts - n.batch.cut_ts) AS lag, coalesce(sum(bt.state_rows), 0)::BIGINT AS "rows"
+FROM sluice."table" AS t LEFT JOIN sluice.batch_table AS bt ON bt.table_id = t.table_id CROSS JOIN newest AS n
+WHERE NOT t.dropped
+GROUP BY t.lake_schema, t.lake_name;
+
 -- One row that every batch updates: of two writers at the same time, the second's commit fails with everything in it.
 CREATE TABLE lake.sluice.anchor (lake_uuid UUID, last_batch_id BIGINT);
 INSERT INTO lake.sluice.anchor VALUES (uuid(), 0);

@@ -1,12 +1,16 @@
 import type { Applied, Batch, SourceIdentity, Staged } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
+import type { LakeTable, SourceTable } from '../model/table.ts';
 import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
 import type { Row } from './rows.ts';
 import { LakeSession } from './session.ts';
+import { prepareTables } from './prepare.ts';
+import { readRegistry } from './registry.ts';
 import { incomplete } from './stage.ts';
 import { statement } from './statement.ts';
+import { applyTables, type TableBatch } from './typed-apply.ts';
 
 /**
  * The lake on an engine into which its extensions are loaded (`extensionsFor`). Nothing is opened before `acquire`; closing the lake leaves
@@ -18,6 +22,12 @@ import { statement } from './statement.ts';
  */
 export function openLake(engine: Engine, config: LakeConfig): Lake {
   const session = new LakeSession(engine, config);
+  // Only a writer changes the registry, and every writer moves the anchor.
+  let cached: { at: number; tables: readonly LakeTable[] } | undefined;
+  const registry = async (sql: Sql): Promise<readonly LakeTable[]> => {
+    if (cached === undefined || cached.at !== session.seen) cached = { at: session.seen ?? -1, tables: await readRegistry(sql) };
+    return cached.tables;
+  };
   return {
     acquire: () => session.acquire(),
     release: () => session.release(),
@@ -28,8 +38,20 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       if (found !== undefined) session.accept(found.batchId);
       return found;
     },
-    apply: async (batch, staged, source) => {
+    concerned: (staged) =>
+      session.use('looking up tables', async (sql) => {
+        const known = await registry(sql);
+        const differs = ([id, [schema, name, exists]]: [string, readonly [string, string, boolean]]) => {
+          const table = known.find((one) => one.id === Number(id));
+          return table !== undefined && (table.dropped === exists || table.source.schema !== schema || table.source.name !== name);
+        };
+        const changed = Object.entries(staged.header.tables).filter(differs);
+        const rows = await sql.rows(statement('staged_tables'));
+        return [...new Set([...rows.map((row) => Number(row.table_id)), ...changed.map(([id]) => Number(id))])];
+      }),
+    apply: async (batch, staged, tables, source) => {
       const started = performance.now();
+      const prepared = await session.use('typing', async (sql) => prepareTables(sql, await registry(sql), tables));
       const applied = await session.write(`applying batch ${batch.id}`, async (sql, fence) => {
         const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
         if (held !== undefined) {
@@ -41,7 +63,7 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
           );
         }
         fence.check();
-        const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1);
+        const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared);
         return { value, lastBatchId: value.batchId };
       });
       engine.log.debug(
@@ -88,7 +110,14 @@ const GAP = `INSERT INTO lake.sluice.gap
 const LAST_SOURCE = `SELECT system_identifier, timeline, "database", epoch, source_ordinal, strftime(cut_ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS cut FROM lake.sluice.batch
   WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)`;
 
-async function applyStaged(sql: Sql, batch: Batch, staged: Staged, source: SourceIdentity, batchId: number): Promise<Applied> {
+async function applyStaged(
+  sql: Sql,
+  batch: Batch,
+  staged: Staged,
+  source: SourceIdentity,
+  batchId: number,
+  tables: readonly TableBatch[],
+): Promise<Applied> {
   if (staged.header.batch !== batch.id) throw incomplete(`batch ${staged.header.batch} is staged, batch ${batch.id} was expected`);
   await sql.run(statement('names'), { tables: JSON.stringify(staged.header.tables) });
   const [found] = await sql.rows(statement('staged'));
@@ -98,6 +127,7 @@ async function applyStaged(sql: Sql, batch: Batch, staged: Staged, source: Sourc
   const firstSeq = text(found?.first_seq);
   const lastSeq = text(found?.last_seq);
   if (rows > 0) await sql.run(statement('log'), { batch_id: batchId });
+  await applyTables(sql, batchId, tables);
   await sql.run(statement('ledger'), {
     batch_id: batchId,
     batch_uuid: batch.id,

@@ -90,6 +90,11 @@ export class LakeSession {
     if (this.#seen !== undefined && batchId > this.#seen) this.#seen = batchId;
   }
 
+  /** The anchor's value that this process saw last; undefined when the lake is not held. */
+  get seen(): number | undefined {
+    return this.#seen;
+  }
+
   get #isAttached(): boolean {
     return this.#attachedTo === this.#engine.generation;
   }

@@ -47,8 +47,8 @@ export interface StageHeader {
   readonly rows: number;
   /** False when the UNLOGGED sentinel is gone: the buffer was emptied by a crash or a failover. */
   readonly sentinel: boolean;
-  /** Tracked tables by id: their schema and name at this instant (the last known ones for a table that was dropped). */
-  readonly tables: Readonly<Record<string, readonly [schema: string, name: string]>>;
+  /** Tracked tables by id: their schema and name at this instant, the last known ones for a table that is there or tracked no more. */
+  readonly tables: Readonly<Record<string, readonly [schema: string, name: string, exists: boolean]>>;
 }
 
 /** A batch that lies in the lake engine's staging table. */

@@ -86,8 +86,9 @@ async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
   await source.assertLeading();
   // Only now: a lake that is one file is held, and so kept from readers, for as short as can be.
   await lake.acquire();
+  const tables = await source.tables(await lake.concerned(staged));
   await at('before-apply');
-  const applied = await lake.apply(batch, staged, identity);
+  const applied = await lake.apply(batch, staged, tables, identity);
   await at('after-apply');
   return applied;
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Applied, Batch, LakeSource, Missed, SourceIdentity, Staged } from '../model/batch.ts';
+import type { SourceTable } from '../model/table.ts';
 
 /** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
 export interface BatchReader {
@@ -37,6 +38,8 @@ export interface Source {
   settle(batch: Batch): Promise<void>;
   /** In one transaction: lock the batch row, check that it is this one and open, empty cdc_old, mark it done. A batch already done: no-op. */
   finish(batch: Batch, rows: number): Promise<void>;
+  /** What the catalogue says of tracked tables now; an id that nobody knows is left out. */
+  tables(ids: readonly number[]): Promise<SourceTable[]>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
   /** What was finished after the batch of this ordinal, for another lake. */
@@ -58,11 +61,13 @@ export interface Lake {
   release(): Promise<void>;
   /** The ledger's row of this batch, if the lake holds it. */
   find(batchId: string): Promise<Applied | undefined>;
+  /** Ids of tracked tables that `apply` needs to know more of: those with staged changes, and those that were renamed or dropped. */
+  concerned(staged: Staged): Promise<number[]>;
   /**
-   * One lake transaction: log, ledger row, anchor. Rejects, leaving nothing, when the anchor moved since `acquire` or the last apply
+   * One lake transaction: log, typed log, state, ledger row, anchor; the tables' columns follow the source's. Rejects, leaving nothing, when the anchor moved since `acquire` or the last apply
    * (another writer). Rejects with code `lake_already_holds` if the ledger has the batch.
    */
-  apply(batch: Batch, staged: Staged, source: SourceIdentity): Promise<Applied>;
+  apply(batch: Batch, staged: Staged, tables: readonly SourceTable[], source: SourceIdentity): Promise<Applied>;
   /** Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning. */
   recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<void>;
   /** The source this lake was filled from last, undefined for a new lake. */

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { Batch, Missed, SourceIdentity } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
+import { parseSourceColumns } from '../model/source-type.ts';
+import type { Evolve, SourceTable } from '../model/table.ts';
 import type { BatchReader, Source } from '../pipeline/ports.ts';
 import { connect, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
@@ -10,6 +12,17 @@ export interface SourceOptions {
   readonly url: string;
   /** How long a swap may make a writer wait, in milliseconds. */
   readonly lockTimeoutMs: number;
+}
+
+interface TableRow {
+  table_id: number;
+  relid: string | null;
+  schema: string;
+  name: string;
+  columns: unknown;
+  key: number[] | null;
+  filled: Record<string, unknown>;
+  options: { types?: Record<string, string>; evolve?: Evolve };
 }
 
 interface MissedRow {
@@ -32,6 +45,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #lockTimeoutMs: number;
   readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
+  readonly #tables = statement('tables');
   #leaderPid: number | undefined;
 
   constructor({ url, lockTimeoutMs }: SourceOptions) {
@@ -98,6 +112,22 @@ export class PostgresSource implements Source, AsyncDisposable {
     const [row] = await this.#sql<{ epoch: string; from: string; to: string }[]>`
       SELECT epoch, to_json(lost_from AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS from, to_json(lost_to AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS to FROM audit.lost_span()`;
     return row && { ...row };
+  }
+
+  async tables(ids: readonly number[]): Promise<SourceTable[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.#sql.unsafe<TableRow[]>(this.#tables, [[...ids]]);
+    return rows.map(({ table_id, relid, schema, name, columns, key, filled, options }) => ({
+      id: table_id,
+      relid,
+      schema,
+      name,
+      columns: parseSourceColumns(columns),
+      key,
+      filled,
+      types: options.types ?? {},
+      evolve: options.evolve ?? 'follow',
+    }));
   }
 
   async missed(lastOrdinal: number): Promise<Missed> {

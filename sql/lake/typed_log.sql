@@ -1,0 +1,4 @@
+-- sql/lake/typed_log.sql
+-- A table's typed changes of this batch into its typed log.
+-- {changes} the typed log · {into} its columns · {columns} the same of {typed}, the typed changes, which lack the batch
+INSERT INTO {changes} ({into}) SELECT {columns} FROM {typed} AS t

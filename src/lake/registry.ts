@@ -1,0 +1,40 @@
+import type { LakeTable } from '../model/table.ts';
+import type { Sql } from './engine.ts';
+import { statement } from './statement.ts';
+
+/** All tables that the lake has or had. Needs the lake attached. */
+export async function readRegistry(sql: Sql): Promise<LakeTable[]> {
+  const rows = await sql.rows(statement('registry'));
+  return rows.map((row) => ({
+    id: Number(row.table_id),
+    relid: row.relid === null ? null : String(row.relid),
+    source: { schema: String(row.source_schema), name: String(row.source_name) },
+    lake: { schema: String(row.lake_schema), name: String(row.lake_name) },
+    columns: JSON.parse(String(row.columns)),
+    left: JSON.parse(String(row.left)),
+    key: row.key === null ? null : JSON.parse(String(row.key)),
+    own: JSON.parse(String(row.own)),
+    dropped: row.dropped === true,
+  }));
+}
+
+/** Put these tables in the place of those with the same ids, in the lake's transaction. */
+export async function register(sql: Sql, tables: readonly LakeTable[]): Promise<void> {
+  if (tables.length === 0) return;
+  await sql.run(`DELETE FROM lake.sluice."table" WHERE table_id IN (${tables.map(({ id }) => id).join(', ')})`);
+  for (const table of tables) {
+    await sql.run(statement('register'), {
+      table_id: table.id,
+      relid: table.relid,
+      source_schema: table.source.schema,
+      source_name: table.source.name,
+      lake_schema: table.lake.schema,
+      lake_name: table.lake.name,
+      columns: JSON.stringify(table.columns),
+      left: JSON.stringify(table.left),
+      key: table.key === null ? null : JSON.stringify(table.key),
+      own: JSON.stringify(table.own),
+      dropped: table.dropped,
+    });
+  }
+}

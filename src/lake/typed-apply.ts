@@ -1,0 +1,170 @@
+import type { Evolution } from '../model/evolution.ts';
+import type { LakeTable } from '../model/table.ts';
+import { alterTable } from './ddl.ts';
+import type { Sql } from './engine.ts';
+import { full, keyColumns, list, placesOf } from './places.ts';
+import { register } from './registry.ts';
+import { ident } from './sql.ts';
+import { statement } from './statement.ts';
+import type { Typed } from './typing.ts';
+
+/** One TRUNCATE of the staged batch. */
+export interface Truncate {
+  readonly tableId: number;
+  readonly seq: string;
+  /** The partition's condition; null: the whole table. */
+  readonly bound: string | null;
+  readonly partition: string | null;
+}
+
+export async function readTruncates(sql: Sql): Promise<Truncate[]> {
+  const rows = await sql.rows(statement('staged_truncates'));
+  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
+  return rows.map((row) => ({
+    tableId: Number(row.table_id),
+    seq: String(row.cdc_seq),
+    bound: text(row.bound),
+    partition: text(row.partition),
+  }));
+}
+
+/** What one table gets from a batch. */
+export interface TableBatch {
+  readonly evolution: Evolution;
+  /** Absent for a table that is gone or has no changes here. */
+  readonly typed?: Typed;
+  readonly truncates: readonly Truncate[];
+}
+
+/** Schema, typed log and state of every table of the batch, in the lake's transaction. */
+export async function applyTables(sql: Sql, batchId: number, tables: readonly TableBatch[]): Promise<void> {
+  // What is gone first: another table may have come in its place.
+  const ordered = [...tables].sort((a, b) => Number(b.evolution.table.dropped) - Number(a.evolution.table.dropped));
+  for (const one of ordered) await applyTable(sql, batchId, one);
+  const replaced = tables.flatMap(({ evolution }) => evolution.replaces ?? []);
+  if (replaced.length > 0) await sql.run(`DELETE FROM lake.sluice."table" WHERE table_id IN (${replaced.join(', ')})`);
+  await register(
+    sql,
+    tables
+      .filter(({ evolution }) => evolution.changes.length > 0 || evolution.replaces !== undefined)
+      .map(({ evolution }) => evolution.table),
+  );
+}
+
+async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncates }: TableBatch): Promise<void> {
+  const { table, changes } = evolution;
+  await alterTable(sql, evolution);
+  for (const change of changes) {
+    const column = 'column' in change ? change.column.name : null;
+    const from =
+      'from' in change
+        ? typeof change.from === 'string'
+          ? change.from
+          : change.change === 'type_changed'
+            ? change.from.lakeType
+            : change.from.name
+        : null;
+    const to = change.change === 'type_changed' ? ` to ${change.column.lakeType}` : '';
+    await sql.run(statement('schema_change'), {
+      batch_id: batchId,
+      table_schema: table.lake.schema,
+      table_name: table.lake.name,
+      change: change.change,
+      column_name: column,
+      detail: from === null ? null : `from ${from}${to}`,
+    });
+  }
+  const replaced = changes.some(({ change }) => change === 'table_replaced');
+  if (table.dropped && changes.length === 0) return;
+  const log = full(placesOf(table).changes);
+  const { _op, _seq, _xid, _ts, _batch } = table.own;
+  const own = list([_op, _seq, _xid, _ts, _batch]);
+  if (replaced && evolution.was && !evolution.was.dropped)
+    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, seq: 0 });
+  if (typed) {
+    const columns = [_op, _seq, _xid, _ts, ...table.columns.map(({ name }) => name)];
+    await sql.run(
+      statement('typed_log', {
+        changes: log,
+        into: `${list(columns)}, ${ident(_batch)}`,
+        columns: `${list(columns, 't.')}, ${batchId}`,
+        typed: typed.relation,
+      }),
+    );
+  }
+  const whole = truncates.filter(({ bound }) => bound === null);
+  if (whole.length > 0) await sql.run(statement('truncated', { changes: log, own }), { batch_id: batchId, table_id: table.id });
+  if (table.dropped) {
+    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, seq: '9223372036854775807' });
+    return;
+  }
+  const grown = table.key === null ? 0 : await applyState(sql, batchId, table, typed, truncates);
+  if (!typed) return;
+  await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(_seq), ts: ident(_ts) }), {
+    batch_id: batchId,
+    table_id: table.id,
+    state_rows: grown,
+  });
+  if (typed.losses.length === 0) return;
+  await sql.run(statement('losses'), {
+    batch_id: batchId,
+    table_schema: table.lake.schema,
+    table_name: table.lake.name,
+    losses: JSON.stringify(typed.losses),
+  });
+}
+
+/** Returns by how many rows the state has grown. */
+async function applyState(
+  sql: Sql,
+  batchId: number,
+  table: LakeTable,
+  typed: Typed | undefined,
+  truncates: readonly Truncate[],
+): Promise<number> {
+  const places = placesOf(table);
+  const state = full(places.state);
+  const keys = keyColumns(table).map(({ name }) => name);
+  const columns = list(table.columns.map(({ name }) => name));
+  const sameKey = keys.map((name) => `t.${ident(name)} = l.${ident(name)}`).join(' AND ');
+  const truncated = truncates.findLast(({ bound }) => bound === null)?.seq ?? null;
+  let grown = 0;
+  if (truncated !== null) grown -= await sql.run(`DELETE FROM ${state}`);
+  if (typed) {
+    const parts = {
+      typed: typed.relation,
+      key: list(keys),
+      whole: keys.map((name) => `${ident(name)} IS NOT NULL`).join(' AND '),
+      seq: ident(table.own._seq),
+    };
+    await sql.run(statement('typed_last', parts), { truncated });
+    grown -= await sql.run(statement('state_delete', { state, same_key: sameKey }));
+    grown += await sql.run(statement('state_insert', { state, columns, op: ident(table.own._op) }));
+  }
+  for (const { bound, seq } of truncates) {
+    if (bound === null) continue;
+    const later = typed ? ` AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${sameKey} AND l.${ident(table.own._seq)} > ${seq})` : '';
+    const gone = `${boundCondition(bound)}${later}`;
+    const { _op, _seq, _xid, _ts, _batch } = table.own;
+    const logged = statement('remove_logged', {
+      changes: full(places.changes),
+      state,
+      own: list([_op, _seq, _xid, _ts, _batch]),
+      columns,
+      gone,
+    });
+    await sql.run(logged, { seq, batch_id: batchId });
+    grown -= await sql.run(`DELETE FROM ${state} AS t WHERE ${gone}`);
+  }
+  return grown;
+}
+
+/** A partition's condition as PostgreSQL prints it, for DuckDB: the same but for the names of some types. */
+export function boundCondition(bound: string): string {
+  return bound
+    .replaceAll(/::character varying(\(\d+\))?/g, '::VARCHAR')
+    .replaceAll(/::"?(?:name|bpchar|citext)"?/g, '::VARCHAR')
+    .replaceAll(/::character\(\d+\)/g, '::VARCHAR')
+    .replaceAll('::timestamp without time zone', '::TIMESTAMP')
+    .replaceAll('::timestamp with time zone', '::TIMESTAMPTZ');
+}

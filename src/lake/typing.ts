@@ -1,0 +1,102 @@
+import type { Evolution } from '../model/evolution.ts';
+import type { LakeColumn, SourceTable } from '../model/table.ts';
+import { mapType } from '../model/types.ts';
+import { filledValue } from './ddl.ts';
+import type { Sql } from './engine.ts';
+import { type ProjectedColumn, type Projection, projectColumns } from './projection.ts';
+import { ident, literal } from './sql.ts';
+
+/** A table's changes of the staged batch, typed as the lake will hold them. */
+export interface Typed {
+  /** Temp table: our _op, _seq, _xid, _ts, then the table's columns. */
+  readonly relation: string;
+  /** Values that the lake's types can't hold. */
+  readonly losses: readonly { readonly seq: string; readonly column: string | null; readonly reason: string }[];
+}
+
+/**
+ * Type the staged changes of one table into a temp table. Outside a transaction: a value that does not fit ends the one it is met in, and is
+ * tried again in the thorough way.
+ *
+ * Changes that were captured before a column was added, renamed or dropped carry the names of then. Rows are taken by the set of keys that they
+ * have, and each set by the names that the table has now, else by those that the lake knows it under: names are matched by column number.
+ */
+export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, source: SourceTable): Promise<Typed> {
+  const relation = `temp.${ident(`typed_${table.id}`)}`;
+  const rows = `(FROM temp.stage WHERE table_id = ${table.id} AND cdc_op <> 'T')`;
+  const now = project(table.columns, ({ source: name }) => name, table.own);
+  if (changes.every(({ change }) => change === 'table_added' || change === 'key_changed')) {
+    try {
+      await sql.run(`CREATE OR REPLACE TEMP TABLE ${ident(`typed_${table.id}`)} AS ${now.strict(rows)}`);
+      return { relation, losses: [] };
+    } catch {
+      // A value that does not fit, or a row of other columns: the ways below find out which. Nothing of DuckDB's message may be logged.
+    }
+  }
+  const own = `${ident(table.own._op)} VARCHAR, ${ident(table.own._seq)} BIGINT, ${ident(table.own._xid)} BIGINT, ${ident(table.own._ts)} TIMESTAMPTZ`;
+  const columns = table.columns.map(({ name, lakeType }) => `, ${ident(name)} ${lakeType}`).join('');
+  await sql.run(`CREATE OR REPLACE TEMP TABLE ${ident(`typed_${table.id}`)} (${own}${columns})`);
+  const losses: Typed['losses'][number][] = [];
+  const sets = await sql.rows(`SELECT DISTINCT to_json(json_keys(data))::VARCHAR AS keys FROM ${rows}`);
+  for (const { keys } of sets) {
+    const found = keys === null ? [] : (JSON.parse(String(keys)) as string[]);
+    const some = `(FROM ${rows} WHERE to_json(json_keys(data))::VARCHAR IS NOT DISTINCT FROM ${keys === null ? 'NULL' : literal(String(keys))})`;
+    const known = was?.columns ?? [];
+    const name = namesOf(found, table.columns, known);
+    const present = table.columns.filter((column) => name.has(column.attnum));
+    const projection = project(present, (column) => name.get(column.attnum) ?? '', table.own);
+    const absent = table.columns.filter((column) => !name.has(column.attnum));
+    const fill = absent.map(
+      (column) =>
+        `, ${column.attnum in source.filled ? filledValue(column, source.filled[column.attnum]) : 'NULL'} AS ${ident(column.name)}`,
+    );
+    const insert = (select: string) => sql.run(`INSERT INTO ${relation} BY NAME SELECT *${fill.join('')} FROM (${select})`);
+    await insert(projection.strict(some)).catch(async () => {
+      await insert(projection.thorough(some));
+      for (const row of await sql.rows(projection.losses(some))) {
+        losses.push({
+          seq: String(row.cdc_seq),
+          column: row.column_name === null ? null : String(row.column_name),
+          reason: String(row.reason),
+        });
+      }
+    });
+    const strange = found.filter(
+      (key) => ![...name.values()].includes(key) && !known.some((column) => column.source === key) && key !== TOO_LARGE,
+    );
+    if (strange.length > 0 && absent.length > 0) {
+      for (const row of await sql.rows(`SELECT cdc_seq FROM ${some}`))
+        losses.push({ seq: String(row.cdc_seq), column: null, reason: 'captured under a column name that is not known' });
+    }
+  }
+  return { relation, losses };
+}
+
+const TOO_LARGE = '_sluice_too_large';
+
+function project(columns: readonly LakeColumn[], key: (column: LakeColumn) => string, own: Projection['own']): Projection {
+  return projectColumns(
+    columns.map((column): ProjectedColumn => {
+      return { attnum: column.attnum, key: key(column), name: column.name, mapping: mapType(column.type, column.override, column.source) };
+    }),
+    own,
+  );
+}
+
+/** By attnum: under which of these keys a row has the column. */
+function namesOf(keys: readonly string[], now: readonly LakeColumn[], known: readonly LakeColumn[]): Map<number, string> {
+  const has = new Set(keys);
+  const all = (columns: readonly LakeColumn[]) => columns.length > 0 && columns.every(({ source }) => has.has(source));
+  const exactly = (columns: readonly LakeColumn[]) => columns.map(({ source }) => source).join('\0') === keys.join('\0');
+  const names = new Map<number, string>();
+  const take = (columns: readonly LakeColumn[]) => {
+    for (const { attnum, source } of columns) {
+      if (has.has(source) && !names.has(attnum) && ![...names.values()].includes(source)) names.set(attnum, source);
+    }
+  };
+  // PostgreSQL writes the keys in the order of the columns, so the sequence tells even when two columns have exchanged their names.
+  const before = exactly(known) ? !exactly(now) : !exactly(now) && all(known) && !all(now);
+  const order = before ? [known, now] : [now, known];
+  for (const columns of order) take(columns.filter(({ attnum }) => now.some((column) => column.attnum === attnum)));
+  return names;
+}

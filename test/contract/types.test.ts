@@ -6,7 +6,8 @@ import { type Projection, projectTable } from '../../src/lake/projection.ts';
 import { parseSourceColumns } from '../../src/model/source-type.ts';
 import { openTyped, type TypedDuckDb } from '../lake/typed.ts';
 import { openLab, type Lab } from '../support/lab.ts';
-import { testVersions } from '../support/postgres.ts';
+import { freshDatabase, testVersions } from '../support/postgres.ts';
+import { sharedPostgres } from '../support/shared.ts';
 import { CASES, SETUP, type TypeCase } from './type-cases.ts';
 
 /** As the capture functions pin them. */
@@ -26,25 +27,34 @@ const textOf = (one: TypeCase) => `${one.type}${one.override === undefined ? '' 
 describe.each(testVersions())('values of every type, PostgreSQL %s', (version) => {
   let lab: Lab;
   let duck: TypedDuckDb;
+  let catalog: Awaited<ReturnType<typeof freshDatabase>>;
   const folder = mkdtempSync(join(tmpdir(), 'sluice-types-'));
   const samples: Sample[] = [];
 
   beforeAll(async () => {
     lab = await openLab(version);
-    duck = await openTyped(['ducklake', 'sqlite_scanner']);
+    duck = await openTyped(['ducklake', 'sqlite_scanner', 'postgres_scanner']);
+    catalog = await freshDatabase(sharedPostgres(version));
     await lab.run(`${PINNED}; ${SETUP}`);
     await duck.run(`ATTACH '${join(folder, 'lake.duckdb')}' AS file`);
-    await duck.run(`ATTACH 'ducklake:sqlite:${join(folder, 'catalog.sqlite')}' AS lake (DATA_PATH '${join(folder, 'data')}', DATA_INLINING_ROW_LIMIT 1000)`);
+    const lakes = { sqlite: `sqlite:${join(folder, 'catalog.sqlite')}`, postgres: `postgres:${catalog.url}` };
+    for (const [name, place] of Object.entries(lakes)) {
+      await duck.run(`ATTACH 'ducklake:${place}' AS ${name} (DATA_PATH '${join(folder, name)}', DATA_INLINING_ROW_LIMIT 1000)`);
+    }
     for (const [index, one] of CASES.entries()) samples.push(await sample(one, `t${index}`));
     // One transaction: a hundred tables are a hundred commits of the catalog otherwise.
-    for (const place of ['file', 'lake']) {
+    for (const place of ['file', 'sqlite', 'postgres']) {
       await duck.run('BEGIN');
-      for (const { table } of samples) await duck.run(`CREATE TABLE ${place}.main.${table} AS FROM temp.${table}`);
+      for (const { table } of samples) {
+        await duck.run(`CREATE TABLE ${place}.main.${table} AS FROM temp.${table} WHERE false`);
+        await duck.run(`INSERT INTO ${place}.main.${table} FROM temp.${table}`);
+      }
       await duck.run('COMMIT');
     }
   });
   afterAll(async () => {
     await duck?.[Symbol.asyncDispose]();
+    await catalog?.drop();
     await lab?.[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true });
   });
@@ -112,15 +122,13 @@ describe.each(testVersions())('values of every type, PostgreSQL %s', (version) =
     expect(await differences('file')).toEqual([]);
   });
 
-  it('in a DuckLake, inlined', async () => {
-    expect(await differences('lake')).toEqual([]);
-  });
-
-  it('in a DuckLake, flushed', async () => {
-    await duck.run("CALL ducklake_flush_inlined_data('lake')");
-    const [files] = await duck.rows("SELECT count(*) AS n FROM glob($pattern)", { pattern: join(folder, 'data/**/*.parquet') });
-    expect(Number(files?.n)).toBeGreaterThanOrEqual(CASES.length);
-    expect(await differences('lake')).toEqual([]);
+  it.each(['sqlite', 'postgres'])('in a DuckLake with a catalog in %s, inlined, then flushed', async (lake) => {
+    const files = async () => Number((await duck.rows('SELECT count(*) AS n FROM glob($pattern)', { pattern: join(folder, lake, '**/*.parquet') }))[0]?.n);
+    expect(await files()).toBe(0);
+    expect(await differences(lake)).toEqual([]);
+    await duck.run(`CALL ducklake_flush_inlined_data('${lake}')`);
+    expect(await files()).toBe(CASES.length);
+    expect(await differences(lake)).toEqual([]);
   });
 });
 

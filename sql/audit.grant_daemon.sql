@@ -7,7 +7,7 @@ BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA audit TO %I', daemon);
   EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA audit TO %I', daemon);
   EXECUTE format('GRANT EXECUTE ON FUNCTION audit.version(), audit.swap(integer), audit.move(integer), audit.settle(uuid), audit.finish(uuid, bigint, integer),'
-    || ' audit.lost_span(), audit.begin_epoch(), audit.fingerprint(regclass), audit.key_of(regclass), audit.refusal(regclass), audit.orphans(),'
+    || ' audit.lost_span(), audit.begin_epoch(), audit.fingerprint(regclass), audit.key_of(regclass), audit.columns(regclass), audit.refusal(regclass), audit.orphans(),'
     || ' audit.triggers(integer, regclass, text, regclass), audit.key_changed_sql(integer, regclass) TO %I', daemon);
 END
 $$;

@@ -1,6 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBMaterializedResult, StatementType } from '@duckdb/node-api';
 import type { Logger } from 'pino';
 import { isEngineBroken } from './errors.ts';
+import { registerExact } from './exact-function.ts';
 import { type Column, type Row, toColumns, toRows } from './rows.ts';
 import { literal } from './sql.ts';
 
@@ -86,6 +87,7 @@ async function openDatabase(settings: Record<string, string>): Promise<Database>
   try {
     connection = await instance.connect();
     await connection.run(`SET TimeZone = ${literal('UTC')}`);
+    registerExact(connection);
     return { instance, connection };
   } catch (error) {
     connection?.closeSync();

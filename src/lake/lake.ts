@@ -1,13 +1,13 @@
 import type { Applied, Batch, SourceIdentity, Staged } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
-import type { LakeTable, SourceTable } from '../model/table.ts';
+import type { LakeTable } from '../model/table.ts';
 import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
-import type { Row } from './rows.ts';
-import { LakeSession } from './session.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
+import type { Row } from './rows.ts';
+import { LakeSession } from './session.ts';
 import { incomplete } from './stage.ts';
 import { statement } from './statement.ts';
 import { applyTables, type TableBatch } from './typed-apply.ts';

@@ -41,7 +41,11 @@ export interface Projection {
 export function projectTable(columns: readonly SourceColumn[], overrides: Readonly<Record<string, string>> = {}): Projection {
   const unknown = Object.keys(overrides).find((name) => !columns.some((column) => column.name === name));
   if (unknown !== undefined) {
-    throw new SluiceError('config_invalid', `types: there is no column ${unknown}`, `Columns are: ${columns.map(({ name }) => name).join(', ')}`);
+    throw new SluiceError(
+      'config_invalid',
+      `types: there is no column ${unknown}`,
+      `Columns are: ${columns.map(({ name }) => name).join(', ')}`,
+    );
   }
   const names = lakeColumnNames(columns);
   return projectColumns(

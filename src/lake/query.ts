@@ -16,7 +16,7 @@ export interface QueryLake {
 }
 
 /** The lake, read-only and as the default catalog: `cdc`, `sluice.batch`. The engine must have its extensions and no lake attached. */
-export async function openForQuery(engine: Engine, config: LakeConfig): Promise<QueryLake> {
+export async function openForQuery(engine: Engine, config: LakeConfig, _options: { at?: string } = {}): Promise<QueryLake> {
   const secrets = config.type === 'ducklake' ? secretsOf(config.catalog) : [];
   await engine.exclusive(async (sql) => {
     try {

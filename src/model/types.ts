@@ -46,7 +46,10 @@ const BUILT_IN: Readonly<Record<string, (type: SourceType) => TypeMapping>> = {
   timestamptz: () => mapping({ lakeType: 'TIMESTAMPTZ', fromText: withEra('TIMESTAMPTZ'), rule: 'the instant', lost: AFTER_TIMESTAMP }),
   uuid: () => mapping({ lakeType: 'UUID' }),
   json: () =>
-    mapping({ ...JSON_TEXT, lost: 'a lone surrogate (`"\\ud800"`), which is no JSON for DuckDB; JSON null and SQL NULL are both captured as null' }),
+    mapping({
+      ...JSON_TEXT,
+      lost: 'a lone surrogate (`"\\ud800"`), which is no JSON for DuckDB; JSON null and SQL NULL are both captured as null',
+    }),
   jsonb: () => mapping({ ...JSON_TEXT, lost: 'JSON null and SQL NULL are both captured as null' }),
   oid: () => OBJECT_ID,
   xid: () => OBJECT_ID,
@@ -88,7 +91,8 @@ function arrayOf(type: SourceType, element: SourceType): TypeMapping {
 }
 
 function asText(type: SourceType): TypeMapping {
-  if (type.element !== undefined || scalar(type).exact === 'json') return mapping({ ...AS_JSON, lakeType: 'VARCHAR', value: (text) => text, fromText: (text) => text });
+  if (type.element !== undefined || scalar(type).exact === 'json')
+    return mapping({ ...AS_JSON, lakeType: 'VARCHAR', value: (text) => text, fromText: (text) => text });
   // The parser writes numbers in its own way, but for integers.
   return mapping({ lakeType: 'VARCHAR', exact: 'number', unsafe: '-?[0-9]+[^0-9,}]|-0', rule: "PostgreSQL's text" });
 }

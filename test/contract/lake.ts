@@ -35,7 +35,12 @@ export function newBatch(kind: Batch['kind'] = 'swap'): Batch {
 
 /** Put rows where a stager puts them. */
 export function stage(engine: Engine, batch: Batch, rows: readonly StageRow[]): Promise<Staged> {
-  const header = { batch: batch.id, rows: rows.length, sentinel: true, tables: { '1': ['public', 'orders'], '2': ['we"ird', "na'me"] } };
+  const header = {
+    batch: batch.id,
+    rows: rows.length,
+    sentinel: true,
+    tables: { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] },
+  };
   return engine.exclusive((sql) =>
     stageWith(sql, async () => {
       await sql.run("INSERT INTO temp.stage VALUES (NULL, NULL, NULL, 'B', NULL, $header)", { header: JSON.stringify(header) });
@@ -110,7 +115,7 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
         { seq: '9007199254740993', op: 'D', table: 2, data: null, ts: '2026-11-21 10:00:00.123457+00' },
         { seq: 10, op: 'U', data: '{"a":"\\u0000","b":12345678901234567890.123456789012345678,"e":"🦆\\n"}' },
       ]);
-      const applied = await lake.apply(batch, staged, identity);
+      const applied = await lake.apply(batch, staged, [], identity);
       expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 3, firstSeq: '10', lastSeq: '9007199254740993' });
       expect(await see('SELECT * EXCLUDE (dl_ts, cdc_uuid) FROM cdc ORDER BY cdc_seq')).toEqual([
         {
@@ -162,25 +167,25 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
 
     test('an empty batch writes its ledger row', async () => {
       const batch = newBatch('move');
-      const applied = await lake.apply(batch, await stage(engine, batch, []), identity);
+      const applied = await lake.apply(batch, await stage(engine, batch, []), [], identity);
       expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 0, firstSeq: null, lastSeq: null });
       expect(await lake.find(batch.id)).toEqual(applied);
     });
 
     test('a batch that the ledger has is refused, also by another process, and the lake goes on', async () => {
       const batch = newBatch();
-      await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), identity);
-      await expect(lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), identity)).rejects.toMatchObject({
+      await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], identity);
+      await expect(lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], identity)).rejects.toMatchObject({
         code: 'lake_already_holds',
       });
       await lake.release();
       const other = another();
       await other.lake.acquire();
-      await expect(other.lake.apply(batch, await stage(other.engine, batch, []), identity)).rejects.toMatchObject({
+      await expect(other.lake.apply(batch, await stage(other.engine, batch, []), [], identity)).rejects.toMatchObject({
         code: 'lake_already_holds',
       });
       const next = newBatch();
-      await other.lake.apply(next, await stage(other.engine, next, [{ seq: 2, data: '{}' }]), identity);
+      await other.lake.apply(next, await stage(other.engine, next, [{ seq: 2, data: '{}' }]), [], identity);
       await other.lake.close();
       await lake.acquire();
       expect(await see('SELECT batch_id, cdc_seq FROM cdc ORDER BY ALL')).toEqual([
@@ -192,22 +197,22 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
     test('a refused batch leaves nothing, and the next one is applied', async () => {
       const batch = newBatch();
       const other = newBatch();
-      await expect(lake.apply(other, await stage(engine, batch, []), identity)).rejects.toMatchObject({ code: 'stage_incomplete' });
+      await expect(lake.apply(other, await stage(engine, batch, []), [], identity)).rejects.toMatchObject({ code: 'stage_incomplete' });
       // The failure comes at the very end here, when log and ledger are written already.
       await expect(
-        lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), { ...identity, timeline: 2 ** 70 }),
+        lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], { ...identity, timeline: 2 ** 70 }),
       ).rejects.toMatchObject({
         code: 'lake_failed',
       });
       expect(await see('SELECT (SELECT count(*) FROM cdc) AS log, (SELECT count(*) FROM sluice.batch) AS ledger')).toEqual([
         { log: 0, ledger: 0 },
       ]);
-      expect(await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), identity)).toMatchObject({ batchId: 1 });
+      expect(await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], identity)).toMatchObject({ batchId: 1 });
     });
 
     test('changes of a table that the source does not name are delivered under its id', async () => {
       const batch = newBatch();
-      await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}', table: 99 }]), identity);
+      await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}', table: 99 }]), [], identity);
       expect(await see('SELECT table_schema, table_name FROM cdc')).toEqual([{ table_schema: '?', table_name: 'table 99' }]);
     });
 
@@ -218,9 +223,9 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
         rows.push({ seq: i % 2 === 0 ? 1000 - i : 2 ** 40 + i, data: '{}', ts: `2026-11-21 10:00:00.${micros}+00` });
       }
       const first = newBatch();
-      await lake.apply(first, await stage(engine, first, rows), identity);
+      await lake.apply(first, await stage(engine, first, rows), [], identity);
       const again = newBatch();
-      await lake.apply(again, await stage(engine, again, rows.toReversed()), identity);
+      await lake.apply(again, await stage(engine, again, rows.toReversed()), [], identity);
       const uuids = await see('SELECT cdc_uuid::VARCHAR AS u, epoch_ms(cdc_ts) AS ms FROM cdc WHERE batch_id = 1 ORDER BY cdc_ts, cdc_seq');
       expect(uuids.map((row) => row.u)).toEqual(uuids.map((row) => String(row.u)).toSorted());
       expect(new Set(uuids.map((row) => row.u)).size).toBe(40);
@@ -237,17 +242,17 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
       const other = another();
       await other.lake.acquire();
       const theirs = newBatch();
-      await other.lake.apply(theirs, await stage(other.engine, theirs, [{ seq: 1, data: '{}' }]), identity);
+      await other.lake.apply(theirs, await stage(other.engine, theirs, [{ seq: 1, data: '{}' }]), [], identity);
       await other.lake.release();
       const mine = newBatch();
       if (isExclusive(place.config)) await lake.acquire();
       else {
-        await expect(lake.apply(mine, await stage(engine, mine, [{ seq: 2, data: '{}' }]), identity)).rejects.toMatchObject({
+        await expect(lake.apply(mine, await stage(engine, mine, [{ seq: 2, data: '{}' }]), [], identity)).rejects.toMatchObject({
           code: 'lake_conflict',
         });
         await lake.acquire();
       }
-      expect(await lake.apply(mine, await stage(engine, mine, [{ seq: 2, data: '{}' }]), identity)).toMatchObject({ batchId: 2 });
+      expect(await lake.apply(mine, await stage(engine, mine, [{ seq: 2, data: '{}' }]), [], identity)).toMatchObject({ batchId: 2 });
       expect(await see('SELECT cdc_seq FROM cdc ORDER BY 1')).toEqual([{ cdc_seq: 1 }, { cdc_seq: 2 }]);
     });
 
@@ -262,7 +267,7 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
       const batch = newBatch();
       const mine = await stage(engine, batch, [{ seq: 1, data: '{}' }]);
       const theirs = await stage(other.engine, batch, [{ seq: 1, data: '{}' }]);
-      const outcomes = await Promise.allSettled([lake.apply(batch, mine, identity), other.lake.apply(batch, theirs, identity)]);
+      const outcomes = await Promise.allSettled([lake.apply(batch, mine, [], identity), other.lake.apply(batch, theirs, [], identity)]);
       for (const outcome of outcomes) {
         if (outcome.status === 'rejected') {
           expect(outcome.reason).toMatchObject({ code: expect.stringMatching(/^lake_(conflict|already_holds|locked)$/) });
@@ -272,7 +277,7 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
       await other.lake.close();
       await lake.acquire();
       if ((await lake.find(batch.id)) === undefined) {
-        await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), identity);
+        await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], identity);
       }
       expect(await see('SELECT (SELECT count(*) FROM cdc) AS log, (SELECT count(*) FROM sluice.batch) AS ledger')).toEqual([
         { log: 1, ledger: 1 },
@@ -288,7 +293,7 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
         Array(2).fill({ cause: 'crash', from_ts: '2026-11-21 09:00:00.000001+00' }),
       );
       const batch = newBatch();
-      expect(await lake.apply(batch, await stage(engine, batch, []), identity)).toMatchObject({ batchId: 1 });
+      expect(await lake.apply(batch, await stage(engine, batch, []), [], identity)).toMatchObject({ batchId: 1 });
     });
 
     test('a gap of a restored source or of another lake hides no crash of the same epoch', async () => {

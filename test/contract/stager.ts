@@ -22,7 +22,7 @@ export async function makeBuffer(url: string, header: Partial<StageHeader> = {})
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   const table = `stand_in_${randomUUID().replaceAll('-', '')}`;
   const batch = header.batch ?? randomUUID();
-  const tables = header.tables ?? { '1': ['public', 'orders'], '2': ['we"ird', "na'me"] };
+  const tables = header.tables ?? { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] };
   await sql.unsafe(`CREATE TABLE ${table} (cdc_seq bigint, cdc_xid xid8, cdc_ts timestamptz, cdc_op "char", table_id int, data json)`);
   const rows = header.rows === undefined ? `(SELECT count(*) FROM ${table})` : String(header.rows);
   const query = `
@@ -117,7 +117,12 @@ export function stagerContract(name: string, make: () => { engine: Engine; serve
       ]);
       const result = await stager.stage(buffer.reader());
       expect(result).toEqual({
-        header: { batch: buffer.batch, rows: 12, sentinel: true, tables: { '1': ['public', 'orders'], '2': ['we"ird', "na'me"] } },
+        header: {
+          batch: buffer.batch,
+          rows: 12,
+          sentinel: true,
+          tables: { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] },
+        },
         rows: 12,
       });
       const rows = await staged();

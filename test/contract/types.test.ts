@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Projection, projectTable } from '../../src/lake/projection.ts';
 import { parseSourceColumns } from '../../src/model/source-type.ts';
 import { openTyped, type TypedDuckDb } from '../lake/typed.ts';
-import { openLab, type Lab } from '../support/lab.ts';
+import { type Lab, openLab } from '../support/lab.ts';
 import { freshDatabase, testVersions } from '../support/postgres.ts';
 import { sharedPostgres } from '../support/shared.ts';
 import { CASES, SETUP, type TypeCase } from './type-cases.ts';
@@ -72,10 +72,12 @@ describe.each(testVersions())('values of every type, PostgreSQL %s', (version) =
     const lossy = (one.lost ?? []).length > 0;
     const strict = `CREATE OR REPLACE TEMP TABLE ${table} AS ${projection.strict('temp.stage')}`;
     if (lossy) await expect(duck.run(strict), textOf(one)).rejects.toThrow();
-    const raised = lossy || (await duck.run(strict).then(
-      () => false,
-      () => true,
-    ));
+    const raised =
+      lossy ||
+      (await duck.run(strict).then(
+        () => false,
+        () => true,
+      ));
     const thorough = projection.thorough('temp.stage');
     if (raised) await duck.run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${thorough}`);
     else {
@@ -96,7 +98,11 @@ describe.each(testVersions())('values of every type, PostgreSQL %s', (version) =
       const type = String(described?.type);
       if (type !== one.lake) wrong.push(`${textOf(one)}: is ${type}`);
       const rows = await duck.rows(`SELECT id, ${lakeText(type)} AS text FROM ${place}.main.${table} ORDER BY id`);
-      const source = await sourceTexts(table, one, rows.map(({ text }) => text as string | null));
+      const source = await sourceTexts(
+        table,
+        one,
+        rows.map(({ text }) => text as string | null),
+      );
       for (const [index, row] of rows.entries()) {
         const lost = one.lost?.includes(index - 1);
         const expected = source[index];
@@ -123,7 +129,8 @@ describe.each(testVersions())('values of every type, PostgreSQL %s', (version) =
   });
 
   it.each(['sqlite', 'postgres'])('in a DuckLake with a catalog in %s, inlined, then flushed', async (lake) => {
-    const files = async () => Number((await duck.rows('SELECT count(*) AS n FROM glob($pattern)', { pattern: join(folder, lake, '**/*.parquet') }))[0]?.n);
+    const files = async () =>
+      Number((await duck.rows('SELECT count(*) AS n FROM glob($pattern)', { pattern: join(folder, lake, '**/*.parquet') }))[0]?.n);
     expect(await files()).toBe(0);
     expect(await differences(lake)).toEqual([]);
     await duck.run(`CALL ducklake_flush_inlined_data('${lake}')`);

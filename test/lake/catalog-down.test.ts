@@ -45,7 +45,7 @@ const rows = (count: number) => Array.from({ length: count }, (_, seq) => ({ seq
 /** What the drain does after a failure: look whether the lake has the batch, and apply it if not. */
 async function settle(batch: Batch, count: number): Promise<void> {
   const found = await lake.find(batch.id);
-  if (found === undefined) await lake.apply(batch, await stage(engine, batch, rows(count)), identity);
+  if (found === undefined) await lake.apply(batch, await stage(engine, batch, rows(count)), [], identity);
   expected += count;
 }
 
@@ -68,7 +68,7 @@ test('catalog connections killed between two batches', async () => {
   for (let round = 0; round < 2; round += 1) {
     const batch = newBatch();
     const staged = await stage(engine, batch, rows(20));
-    await lake.apply(batch, staged, identity).catch(() => undefined);
+    await lake.apply(batch, staged, [], identity).catch(() => undefined);
     await settle(batch, 20);
     await killBackends();
   }
@@ -80,7 +80,7 @@ test('catalog connections killed at any moment of a batch: all of it or nothing,
   for (let round = 0; round < 24; round += 1) {
     const batch = newBatch();
     const staged = await stage(engine, batch, rows(20));
-    const applying = lake.apply(batch, staged, identity).catch((error: unknown) => error);
+    const applying = lake.apply(batch, staged, [], identity).catch((error: unknown) => error);
     await sleep(round * 6);
     await killBackends();
     const outcome = await applying;
@@ -99,7 +99,7 @@ test('catalog connections killed at any moment of a batch: all of it or nothing,
 test('a connection that dies while inlined rows are read breaks the engine: it is opened anew', async () => {
   const batch = newBatch();
   // Few rows stay in the catalog, where a lock keeps the reader waiting at the very place.
-  await lake.apply(batch, await stage(engine, batch, rows(3)), identity);
+  await lake.apply(batch, await stage(engine, batch, rows(3)), [], identity);
   expected += 3;
   const sql = postgres(server.url, { max: 2, onnotice: () => undefined });
   const before = engine.generation;
@@ -125,14 +125,14 @@ test('catalog server stopped between two batches and in the middle of one', asyn
   await server.halt();
   const batch = newBatch();
   const staged = await stage(engine, batch, rows(20));
-  await expect(lake.apply(batch, staged, identity)).rejects.toMatchObject({ code: 'lake_unreachable' });
+  await expect(lake.apply(batch, staged, [], identity)).rejects.toMatchObject({ code: 'lake_unreachable' });
   await expect(lake.find(batch.id)).rejects.toMatchObject({ code: 'lake_unreachable' });
   await server.start();
   await settle(batch, 20);
   await expectWhole();
   const next = newBatch();
   const restaged = await stage(engine, next, rows(20));
-  const applying = lake.apply(next, restaged, identity).catch((error: unknown) => error);
+  const applying = lake.apply(next, restaged, [], identity).catch((error: unknown) => error);
   await sleep(15);
   await server.crash();
   await applying;

@@ -43,7 +43,7 @@ describe(root ? 'full disk' : 'full disk (left out: mounting a tmpfs needs root)
       try {
         await lake.acquire();
         const first = newBatch();
-        await lake.apply(first, await stage(engine, first, [{ seq: 1, data: '{}' }]), identity);
+        await lake.apply(first, await stage(engine, first, [{ seq: 1, data: '{}' }]), [], identity);
         await lake.release();
         const filler = join(disk, 'filler');
         // Fill all but 400 kB.
@@ -53,10 +53,10 @@ describe(root ? 'full disk' : 'full disk (left out: mounting a tmpfs needs root)
         const batch = newBatch();
         // Text that compression can't shrink below what is free.
         const noise = Array.from({ length: 40 }, (_, seq) => ({ seq: seq + 2, data: JSON.stringify(randomText(50_000)) }));
-        await expect(lake.apply(batch, await stage(engine, batch, noise), identity)).rejects.toMatchObject({ code: 'lake_full' });
+        await expect(lake.apply(batch, await stage(engine, batch, noise), [], identity)).rejects.toMatchObject({ code: 'lake_full' });
         await rm(filler);
         expect(await lake.find(batch.id)).toBeUndefined();
-        await lake.apply(batch, await stage(engine, batch, noise), identity);
+        await lake.apply(batch, await stage(engine, batch, noise), [], identity);
         await lake.close();
         const query = await openForQuery(engine, lakeConfig);
         expect((await query.query('SELECT count(*) AS n, count(DISTINCT cdc_seq) AS seqs, max(batch_id) AS batch FROM cdc')).rows).toEqual([

@@ -43,12 +43,12 @@ for (const [name, place] of Object.entries(lakes)) {
       await lake.acquire();
       expect(await elsewhere(file)).toMatch(/Could not set lock/);
       const batch = newBatch();
-      await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), identity);
+      await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], identity);
       expect(await elsewhere(file)).toMatch(/Could not set lock/);
       await lake.release();
       expect(await elsewhere(file)).toBe('opened\n');
       await lake.acquire();
-      await expect(lake.apply(batch, await stage(engine, batch, []), identity)).rejects.toMatchObject({ code: 'lake_already_holds' });
+      await expect(lake.apply(batch, await stage(engine, batch, []), [], identity)).rejects.toMatchObject({ code: 'lake_already_holds' });
       await lake.release();
       expect(await elsewhere(file)).toBe('opened\n');
     } finally {

@@ -1,0 +1,104 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { expect } from 'vitest';
+import { placesFor } from '../../src/cli/lake.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { type Composition, compose, drainOnce } from '../../src/daemon/index.ts';
+import { extensionsFor, loadExtensions, openEngine, openForQuery, type Row } from '../../src/lake/index.ts';
+import { connect, install, type Sql, track } from '../../src/source/index.ts';
+import { freshDatabase, type PostgresAddress } from './postgres.ts';
+
+/** A tracked database and its lake, driven within this process. */
+export interface Mirror extends AsyncDisposable {
+  readonly sql: Sql;
+  readonly url: string;
+  readonly composition: Composition;
+  /** Run statements of the application. */
+  run(text: string): Promise<void>;
+  track(...names: string[]): Promise<void>;
+  /** Drain until the buffer is empty. */
+  drain(): Promise<void>;
+  /** Rows of a query on the lake. */
+  query(sql: string, at?: string): Promise<Row[]>;
+  /** The state of these tables (schema.name) equals the source, and so does what the history has as current. Returns the rows of the last. */
+  expectState(...tables: string[]): Promise<Row[]>;
+}
+
+export const MIRRORS = ['DuckDB file', 'DuckLake on SQLite', 'DuckLake on PostgreSQL'] as const;
+
+export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)[number]): Promise<Mirror> {
+  const database = await freshDatabase(server);
+  const catalog = kind === 'DuckLake on PostgreSQL' ? await freshDatabase(server) : undefined;
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-mirror-'));
+  const sql = connect({ url: database.url, applicationName: 'mirror', max: 4 });
+  await install(database.url);
+  const file = join(folder, 'sluice.yaml');
+  const lake =
+    kind === 'DuckDB file'
+      ? '{ type: duckdb, path: ./lake.duckdb }'
+      : `{ type: ducklake, catalog: "${catalog ? catalog.url : 'sqlite:./catalog.sqlite'}", data: ./lake }`;
+  await writeFile(file, `source: { url: "${database.url}" }\nlake: ${lake}\n`);
+  const config = loadConfig({ file, env: process.env, cwd: folder, flags: {} });
+  const log = pino({ level: 'silent' });
+  const composition = await compose({ config, log, places: placesFor(config) });
+  const reader = await openEngine({ log, threads: 1 });
+  await loadExtensions(reader, extensionsFor(config.lake, 'fifo'), placesFor(config));
+
+  const query = async (text: string, at?: string): Promise<Row[]> => {
+    await composition.ports.lake.release();
+    const open = await openForQuery(reader, config.lake, at === undefined ? {} : { at });
+    try {
+      return (await open.query(text)).rows;
+    } finally {
+      await open.close();
+    }
+  };
+  return {
+    sql,
+    url: database.url,
+    composition,
+    run: async (text) => {
+      await sql.unsafe(text);
+    },
+    track: async (...names) => {
+      await track(
+        sql,
+        names.map((name) => {
+          const [schema = '', table] = name.split('.');
+          return table === undefined ? { schema: 'public', name: schema } : { schema, name: table };
+        }),
+      );
+    },
+    drain: () => drainOnce({ ports: composition.ports, log }),
+    query,
+    expectState: async (...tables) => {
+      let last: Row[] = [];
+      for (const name of tables) {
+        const [schema = '', table = ''] = name.includes('.') ? name.split('.') : ['public', name];
+        const columns = await sql<{ name: string }[]>`
+          SELECT attname AS name FROM pg_attribute WHERE attrelid = format('%I.%I', ${schema}::text, ${table}::text)::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`;
+        const quoted = columns.map((column) => `"${column.name}"`);
+        const source = await sql.unsafe(`SELECT ${quoted.map((c) => `${c}::text AS ${c}`).join(', ')} FROM "${schema}"."${table}"`);
+        const cast = quoted.map((c) => `${c}::VARCHAR AS ${c}`).join(', ');
+        last = await query(`SELECT ${cast} FROM "${schema}"."${table}"`);
+        const sorted = (rows: readonly object[]) => rows.map((row) => JSON.stringify(Object.entries(row).sort())).sort();
+        expect(sorted(last), `state of ${name}`).toEqual(sorted(source.map((row) => ({ ...row }))));
+        const [described] = await query(`SELECT list(column_name ORDER BY column_name) AS names FROM (DESCRIBE "${schema}"."${table}")`);
+        expect(described?.names).toEqual(columns.map((column) => column.name).sort());
+        const current = await query(`SELECT ${cast} FROM "${schema}_history"."${table}" WHERE is_current`);
+        expect(sorted(current), `history of ${name}`).toEqual(sorted(last));
+      }
+      return last;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await composition[Symbol.asyncDispose]();
+      await reader.close();
+      await sql.end({ timeout: 1 });
+      await database.drop().catch(() => {});
+      await catalog?.drop().catch(() => {});
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -42,20 +42,20 @@ export function foldersOf(lake: LakeConfig): string[] {
 }
 
 /**
- * The ATTACH of a lake under the name `lake`. Read-only never makes one. AUTOMATIC_MIGRATION is left off for good: a newer
+ * The ATTACH of a lake, under the name `lake` unless told otherwise. Read-only never makes one. AUTOMATIC_MIGRATION is left off for good: a newer
  * format is the user's decision, for older readers can't go back.
  */
-export function attachStatement(lake: LakeConfig, mode: 'write' | 'read'): string {
+export function attachStatement(lake: LakeConfig, mode: 'write' | 'read', name = 'lake'): string {
   const options = mode === 'read' ? ['READ_ONLY'] : [];
-  if (lake.type === 'duckdb') return attach(lake.path, options);
+  if (lake.type === 'duckdb') return attach(lake.path, name, options);
   options.push(`DATA_PATH ${literal(lake.data)}`);
   if (mode === 'write') options.push(`DATA_INLINING_ROW_LIMIT ${lake.inlineRows ?? INLINE_ROWS}`);
   if (lake.metadataSchema !== undefined) options.push(`METADATA_SCHEMA ${literal(lake.metadataSchema)}`);
-  if (lake.catalog.startsWith('duckdb:')) return attach(`ducklake:${lake.catalog.slice('duckdb:'.length)}`, options);
-  if (lake.catalog.startsWith('sqlite:')) return attach(`ducklake:${lake.catalog}`, options);
-  return attach(`ducklake:postgres:${lake.catalog}`, options);
+  if (lake.catalog.startsWith('duckdb:')) return attach(`ducklake:${lake.catalog.slice('duckdb:'.length)}`, name, options);
+  if (lake.catalog.startsWith('sqlite:')) return attach(`ducklake:${lake.catalog}`, name, options);
+  return attach(`ducklake:postgres:${lake.catalog}`, name, options);
 }
 
-function attach(target: string, options: readonly string[]): string {
-  return `ATTACH ${literal(target)} AS lake${options.length > 0 ? ` (${options.join(', ')})` : ''}`;
+function attach(target: string, name: string, options: readonly string[]): string {
+  return `ATTACH ${literal(target)} AS ${name}${options.length > 0 ? ` (${options.join(', ')})` : ''}`;
 }

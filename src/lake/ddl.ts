@@ -65,14 +65,12 @@ export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
     await sql.run(`DROP VIEW IF EXISTS ${full(history)}`);
     return;
   }
+  const names = table.columns.map(({ name }) => name);
   await sql.run(
     statement('history', {
       history: full(history),
       changes: inLake(changes),
-      columns: list(
-        table.columns.map(({ name }) => name),
-        'f.',
-      ),
+      columns: list(names, 'f.'),
       key: list(keyColumns(table).map(({ name }) => name)),
       op: ident(table.own._op),
       seq: ident(table.own._seq),
@@ -82,6 +80,19 @@ export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
       current: ident(table.own.is_current),
     }),
   );
+  // A macro's names are bound when it is made, in the catalog of then, and again when it is used.
+  await sql.run('USE lake');
+  const macro = inLake({ ...history, name: `${history.name}_at` });
+  await sql.run(
+    statement('history_at', {
+      macro,
+      history: inLake(history),
+      columns: list(names),
+      from: ident(table.own.valid_from),
+      to: ident(table.own.valid_to),
+    }),
+  );
+  await sql.run('USE memory');
 }
 
 const OWN_TYPES = { _op: 'VARCHAR', _seq: 'BIGINT', _xid: 'BIGINT', _ts: 'TIMESTAMPTZ', _batch: 'BIGINT' } as const;

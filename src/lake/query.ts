@@ -1,7 +1,8 @@
 import { StatementType } from '@duckdb/node-api';
 import { SluiceError } from '../model/error.ts';
+import { attachAsOf, NOW } from './as-of.ts';
 import { attachStatement, type LakeConfig } from './config.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, Sql } from './engine.ts';
 import { lakeError } from './errors.ts';
 import { redact, secretsOf } from './redact.ts';
 import type { Column, Row } from './rows.ts';
@@ -15,14 +16,34 @@ export interface QueryLake {
   close(): Promise<void>;
 }
 
-/** The lake, read-only and as the default catalog: `cdc`, `sluice.batch`. The engine must have its extensions and no lake attached. */
-export async function openForQuery(engine: Engine, config: LakeConfig, _options: { at?: string } = {}): Promise<QueryLake> {
+export interface QueryOptions {
+  /** Show all tables as of the last cut at or before this time. */
+  readonly at?: string | undefined;
+}
+
+/**
+ * The lake, read-only and as the default catalog: `cdc`, `public.orders`, `sluice.batch`. The engine must have its extensions and no lake attached.
+ * @throws SluiceError as `lakeError` gives them, and query_time for an `at` that is no time of this lake
+ */
+export async function openForQuery(engine: Engine, config: LakeConfig, { at }: QueryOptions = {}): Promise<QueryLake> {
   const secrets = config.type === 'ducklake' ? secretsOf(config.catalog) : [];
+  const attached: string[] = [];
+  const detach = async (sql: Sql) => {
+    await sql.run('USE memory');
+    for (const name of attached.splice(0).reverse()) await sql.run(`DETACH DATABASE IF EXISTS ${name}`);
+  };
   await engine.exclusive(async (sql) => {
     try {
-      await sql.run(attachStatement(config, 'read'));
+      const name = at === undefined ? 'lake' : NOW;
+      await sql.run(attachStatement(config, 'read', name));
+      attached.push(name);
+      if (at !== undefined) {
+        attached.push('lake');
+        await attachAsOf(sql, at);
+      }
       await sql.run('USE lake');
     } catch (error) {
+      await detach(sql);
       throw lakeError(error, 'opening the lake to read', secrets);
     }
   });
@@ -42,10 +63,7 @@ export async function openForQuery(engine: Engine, config: LakeConfig, _options:
       }
     },
     async close() {
-      await engine.exclusive(async (sql) => {
-        await sql.run('USE memory');
-        await sql.run('DETACH lake');
-      });
+      await engine.exclusive(detach);
     },
   };
 }

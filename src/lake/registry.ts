@@ -2,9 +2,9 @@ import type { LakeTable } from '../model/table.ts';
 import type { Sql } from './engine.ts';
 import { statement } from './statement.ts';
 
-/** All tables that the lake has or had. Needs the lake attached. */
-export async function readRegistry(sql: Sql): Promise<LakeTable[]> {
-  const rows = await sql.rows(statement('registry'));
+/** All tables that the lake has or had. `lake`: the name that it is attached under. */
+export async function readRegistry(sql: Sql, lake = 'lake'): Promise<LakeTable[]> {
+  const rows = await sql.rows(statement('registry', { lake }));
   return rows.map((row) => ({
     id: Number(row.table_id),
     relid: row.relid === null ? null : String(row.relid),

@@ -79,8 +79,9 @@ async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncat
   const log = full(placesOf(table).changes);
   const { _op, _seq, _xid, _ts, _batch } = table.own;
   const own = list([_op, _seq, _xid, _ts, _batch]);
-  if (replaced && evolution.was && !evolution.was.dropped)
-    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, seq: 0 });
+  if (replaced && evolution.was && !evolution.was.dropped) {
+    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, table_id: evolution.was.id });
+  }
   if (typed) {
     const columns = [_op, _seq, _xid, _ts, ...table.columns.map(({ name }) => name)];
     await sql.run(
@@ -95,10 +96,10 @@ async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncat
   const whole = truncates.filter(({ bound }) => bound === null);
   if (whole.length > 0) await sql.run(statement('truncated', { changes: log, own }), { batch_id: batchId, table_id: table.id });
   if (table.dropped) {
-    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, seq: '9223372036854775807' });
+    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, table_id: table.id });
     return;
   }
-  const grown = table.key === null ? 0 : await applyState(sql, batchId, table, typed, truncates);
+  const grown = table.key === null ? 0 : await applyState(sql, batchId, evolution, typed, truncates);
   if (!typed) return;
   await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(_seq), ts: ident(_ts) }), {
     batch_id: batchId,
@@ -118,7 +119,7 @@ async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncat
 async function applyState(
   sql: Sql,
   batchId: number,
-  table: LakeTable,
+  { table, was, changes }: Evolution,
   typed: Typed | undefined,
   truncates: readonly Truncate[],
 ): Promise<number> {
@@ -138,6 +139,7 @@ async function applyState(
       seq: ident(table.own._seq),
     };
     await sql.run(statement('typed_last', parts), { truncated });
+    if (was && changes.some(({ change }) => change === 'key_changed')) grown -= await removeByOldKey(sql, batchId, was, table, typed);
     grown -= await sql.run(statement('state_delete', { state, same_key: sameKey }));
     grown += await sql.run(statement('state_insert', { state, columns, op: ident(table.own._op) }));
   }
@@ -157,6 +159,28 @@ async function applyState(
     grown -= await sql.run(`DELETE FROM ${state} AS t WHERE ${gone}`);
   }
   return grown;
+}
+
+/**
+ * The key has changed: rows that waiting changes mean by the old key go, with a D in the typed log where the new key is another one.
+ * Returns how many.
+ */
+async function removeByOldKey(sql: Sql, batchId: number, was: LakeTable, table: LakeTable, typed: Typed): Promise<number> {
+  const names = (was.key ?? []).map((attnum) => table.columns.find((column) => column.attnum === attnum)?.name);
+  const old = names.filter((name) => name !== undefined);
+  // A key whose column is gone tells nothing any more.
+  if (old.length === 0 || old.length < names.length) return 0;
+  const { _op, _seq, _xid, _ts, _batch } = table.own;
+  await sql.run(statement('typed_last_before', { typed: typed.relation, key: list(old), seq: ident(_seq) }));
+  const places = placesOf(table);
+  const state = full(places.state);
+  const same = (columns: readonly string[]) => columns.map((name) => `t.${ident(name)} = l.${ident(name)}`).join(' AND ');
+  const keys = keyColumns(table).map(({ name }) => name);
+  const gone = `EXISTS (FROM ${typed.relation} AS l WHERE ${same(old)}) AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${same(keys)})`;
+  const columns = list(table.columns.map(({ name }) => name));
+  const logged = { changes: full(places.changes), state, own: list([_op, _seq, _xid, _ts, _batch]), columns, gone };
+  await sql.run(statement('remove_logged', logged), { seq: 0, batch_id: batchId });
+  return sql.run(`DELETE FROM ${state} AS t WHERE ${gone}`);
 }
 
 /** A partition's condition as PostgreSQL prints it, for DuckDB: the same but for the names of some types. */

@@ -1,0 +1,59 @@
+import { SluiceError } from '../model/error.ts';
+import type { LakeTable } from '../model/table.ts';
+import type { Sql } from './engine.ts';
+import { inLake, keyColumns, list, placesOf } from './places.ts';
+import { readRegistry } from './registry.ts';
+import { ident, literal } from './sql.ts';
+import { statement } from './statement.ts';
+
+/** The name under which the lake itself is attached while `lake` is what it was. */
+export const NOW = 'lake_now';
+
+/**
+ * Make `lake` a database of views that show all tables as of the last cut at or before `at`; the lake itself is attached as NOW.
+ * A table without a key has a typed log but no rows to show.
+ * @throws SluiceError query_time for what is no time, or one before the lake begins
+ */
+export async function attachAsOf(sql: Sql, at: string): Promise<void> {
+  const [cut] = await sql.rows(statement('cut_at', { lake: NOW }), { at }).catch(() => {
+    throw new SluiceError(
+      'query_time',
+      `"${at}" is no time`,
+      "Write it as '2026-03-03 12:00' (UTC) or with a zone: '2026-03-03T12:00:00+01:00'.",
+    );
+  });
+  if (!cut || cut.batch_id === null) {
+    throw new SluiceError(
+      'query_time',
+      `The lake holds nothing of ${at}: it begins at ${cut?.first ?? 'its first batch'}`,
+      'Ask for a later time.',
+    );
+  }
+  const last = Number(cut.batch_id);
+  await sql.run("ATTACH ':memory:' AS lake");
+  await sql.run('CREATE SCHEMA lake.sluice');
+  await sql.run(`CREATE VIEW lake.main.cdc AS FROM ${NOW}.main.cdc WHERE batch_id <= ${last}`);
+  for (const table of ['batch', 'batch_table', 'loss', 'schema_change']) {
+    await sql.run(`CREATE VIEW lake.sluice.${table} AS FROM ${NOW}.sluice.${table} WHERE batch_id <= ${last}`);
+  }
+  await sql.run(`CREATE VIEW lake.sluice.gap AS FROM ${NOW}.sluice.gap WHERE to_ts <= ${literal(String(cut.cut))}::TIMESTAMPTZ`);
+  for (const table of await readRegistry(sql, NOW)) if (table.columns.length > 0) await makeViews(sql, table, last, String(cut.cut));
+}
+
+async function makeViews(sql: Sql, table: LakeTable, last: number, cut: string): Promise<void> {
+  const { state, changes, history } = placesOf(table);
+  for (const { schema } of [state, changes, history]) await sql.run(`CREATE SCHEMA IF NOT EXISTS lake.${ident(schema)}`);
+  const now = `${NOW}.${inLake(changes)}`;
+  const { _op, _seq, _batch, valid_from: from, valid_to: to, is_current: current } = table.own;
+  await sql.run(`CREATE VIEW lake.${inLake(changes)} AS FROM ${now} WHERE ${ident(_batch)} <= ${last}`);
+  if (table.key === null) return;
+  const columns = list(table.columns.map(({ name }) => name));
+  const key = list(keyColumns(table).map(({ name }) => name));
+  const own = { op: ident(_op), seq: ident(_seq), batch: ident(_batch) };
+  await sql.run(statement('as_of', { view: `lake.${inLake(state)}`, changes: now, columns, key, ...own, last: String(last) }));
+  const ended = `${ident(to)} <= ${literal(cut)}::TIMESTAMPTZ`;
+  await sql.run(
+    `CREATE VIEW lake.${inLake(history)} AS SELECT * REPLACE (CASE WHEN ${ended} THEN ${ident(to)} END AS ${ident(to)}, coalesce(NOT ${ended}, true) AS ${ident(current)})
+     FROM ${NOW}.${inLake(history)} WHERE ${ident(from)} <= ${literal(cut)}::TIMESTAMPTZ`,
+  );
+}

@@ -1,6 +1,6 @@
 /**
  * A daemon that dies on cue, for the crash suite: `node child.ts '{"config": …, "point": …, "hit": n, "action": "kill" | "stop"}'`.
- * Without a point it drains until the buffer is empty, or with `"daemon": true` runs until it is stopped by a signal.
+ * Without a point, or with `"once": true`, it drains until the buffer is empty; with `"daemon": true` it runs until it is stopped by a signal.
  * The product has no such switch: the suite composes the same parts with a hook of its own.
  */
 import pino from 'pino';

@@ -8,7 +8,7 @@ import { type Program, program } from './programs.ts';
 import { blame, runTransaction } from './run-program.ts';
 
 /** SLUICE_PROPERTY_SECONDS: how long to search, per version. SLUICE_PROPERTY_SEED: repeat a run (the failure prints it). */
-const SECONDS = searchSeconds(25);
+const SECONDS = searchSeconds(15);
 
 async function execute(lab: Lab, session: Sql, { ddl, tables, transactions }: Program): Promise<void> {
   await lab.reset();

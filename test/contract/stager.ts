@@ -148,15 +148,16 @@ export function stagerContract(name: string, make: () => { engine: Engine; serve
       }
     });
 
-    test('a value of 50 MB', async () => {
+    // In CSV 38 MB: wider than the first two buffers of the FIFO's reader.
+    test('a value of 30 MB', async () => {
       await buffer.sql.unsafe(
-        `INSERT INTO ${buffer.table} SELECT 1, pg_current_xact_id(), now(), 'I', 1, json_build_object('a', repeat('x"\\', 12500000))`,
+        `INSERT INTO ${buffer.table} SELECT 1, pg_current_xact_id(), now(), 'I', 1, json_build_object('a', repeat('x"\\', 6300000))`,
       );
       await stager.stage(buffer.reader());
       const [lake] = await engine.rows('SELECT strlen(data) AS n, md5(data) AS md5 FROM temp.stage');
       const [source] = await buffer.sql.unsafe(`SELECT octet_length(data::text) AS n, md5(data::text) AS md5 FROM ${buffer.table}`);
       expect(lake).toEqual({ ...source });
-      expect(lake?.n).toBeGreaterThan(50_000_000);
+      expect(lake?.n).toBeGreaterThan(30_000_000);
     });
 
     test('fewer rows than the source counted, or no header: stage_incomplete, and nothing is left', async () => {

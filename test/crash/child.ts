@@ -1,6 +1,6 @@
 /**
  * A daemon that dies on cue, for the crash suite: `node child.ts '{"config": …, "point": …, "hit": n, "action": "kill" | "stop"}'`.
- * Without a point it drains until the buffer is empty, or with `"daemon": true` runs until it is stopped by a signal.
+ * Without a point, or with `"once": true`, it drains until the buffer is empty; with `"daemon": true` it runs until it is stopped by a signal.
  * The product has no such switch: the suite composes the same parts with a hook of its own.
  */
 import pino from 'pino';
@@ -17,6 +17,8 @@ export interface ChildOptions {
   /** kill: as `kill -9`; stop: as a machine that sleeps, until SIGCONT. */
   readonly action?: 'kill' | 'stop';
   readonly daemon?: boolean;
+  /** With a point: drain until the buffer is empty, if the point isn't reached before. */
+  readonly once?: boolean;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
@@ -31,7 +33,7 @@ await withTempDirectory(loadConfig({ file: options.config, env: process.env, cwd
   const log = pino({ level: 'info' }, pino.destination({ fd: 2, sync: true }));
   await using composition = await compose({ config, log, places: placesFor(config), at });
   const { ports } = composition;
-  if (options.point === undefined && !options.daemon) {
+  if (options.once || (options.point === undefined && !options.daemon)) {
     await drainOnce({ ports, log });
     return;
   }

@@ -23,7 +23,8 @@ describe.each(LAKES)('invariants 1 and 2 hold for kill -9 of the daemon, %s', (k
           await release.promise;
         })
       : undefined;
-    for (const hit of [2, 1]) {
+    // Twice on the first lake, so that what recovers is killed as well; crash-property.test.ts does that on both.
+    for (const hit of kind === LAKES[0] ? [2, 1] : [2]) {
       const { signal, log } = await scene.child({ point, hit }).ended;
       expect(signal, log).toBe('SIGKILL');
     }

@@ -1,13 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Child } from '../support/child.ts';
 import { batchesOf, type Deployment, deploy, LAKES, logLines } from '../support/deployment.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { sharedPostgres } from '../support/shared.ts';
+import { describeOnSmallDisk } from '../support/small-disk.ts';
 import { until } from '../support/until.ts';
 
 /** What a running daemon does when something that it needs goes away in the middle of a batch, and when it is told to stop there. */
@@ -156,35 +153,15 @@ describe('signals in the middle of a batch', () => {
   });
 });
 
-// A tmpfs takes root; where the tests run as somebody else these are not registered, which the name of the suite says.
-const root = process.getuid?.() === 0;
-describe(root ? 'a full disk' : 'a full disk (left out: mounting a tmpfs needs root)', () => {
-  test('this process may mount, or says so', () => expect(typeof root).toBe('boolean'));
-  if (!root) return;
-
-  let folder: string;
-  let disk: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'sluice-full-'));
-    disk = join(folder, 'disk');
-    await mkdir(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', disk]);
-  });
-  afterEach(async () => {
-    execFileSync('umount', [disk]);
-    await rm(folder, { recursive: true, force: true });
-  });
-
+describeOnSmallDisk('a full disk', (small) => {
   test.each(LAKES)('%s: the daemon says so, keeps trying, and goes on when there is space', async (kind) => {
-    await using lake = await deploy(sharedPostgres(), { kind, lakeFolder: disk });
+    await using lake = await deploy(sharedPostgres(), { kind, lakeFolder: small.disk });
     await ready(lake);
     const daemon = lake.start(['run']);
     try {
       await write(lake);
       await until('a first batch', () => batchesOf(daemon) > 0);
-      const filler = join(disk, 'filler');
-      const free = Number(execFileSync('df', ['--output=avail', '-k', disk], { encoding: 'utf8' }).split('\n')[1]);
-      await writeFile(filler, Buffer.alloc((free - 400) * 1024, 1));
+      const free = await small.fill();
       // What compression can't shrink below the space that is left.
       const noise = Array.from({ length: 60 }, () => randomBytes(30_000).toString('base64'));
       await lake.sql`INSERT INTO item (v) SELECT unnest(${noise}::text[])`;
@@ -192,7 +169,7 @@ describe(root ? 'a full disk' : 'a full disk (left out: mounting a tmpfs needs r
       expectPatient(lake, daemon);
       expect(daemon.log()).not.toContain(noise[0]?.slice(0, 50));
       await write(lake);
-      await rm(filler);
+      await free();
       await recovers(lake, daemon);
     } finally {
       daemon.process.kill('SIGKILL');

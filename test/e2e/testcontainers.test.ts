@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PostgreSqlContainer, type StartedPostgreSqlContainer } from '@testcontainers/postgresql';
 import postgres from 'postgres';
-import { getContainerRuntimeClient } from 'testcontainers';
+import { getContainerRuntimeClient, ImageName } from 'testcontainers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 const exec = promisify(execFile);
@@ -16,12 +16,26 @@ const main = join(root, 'src/cli/main.ts');
 // Ryuk removes the containers of killed runs, but is an image that must be pulled; ours are stopped below.
 process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true';
 
-const noDocker = await getContainerRuntimeClient().then(
-  () => undefined,
-  (error: unknown) => `no Docker engine answers: ${error instanceof Error ? error.message : error}`,
-);
+const IMAGE = 'postgres:17';
+const noDocker = await whyNotHere();
 
-describe('with the postgres:17 image', () => {
+/** Why no container of the image can be started on this machine; undefined if one can. */
+async function whyNotHere(): Promise<string | undefined> {
+  const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+  try {
+    const { image } = await getContainerRuntimeClient();
+    const name = ImageName.fromString(IMAGE);
+    if (await image.exists(name)) return undefined;
+    return await image.pull(name).then(
+      () => undefined,
+      (error: unknown) => `${IMAGE} is not on this machine and can't be pulled: ${messageOf(error)}`,
+    );
+  } catch (error) {
+    return `no Docker engine answers: ${messageOf(error)}`;
+  }
+}
+
+describe(`with the ${IMAGE} image`, () => {
   let container: StartedPostgreSqlContainer;
   let folder: string;
 
@@ -29,7 +43,7 @@ describe('with the postgres:17 image', () => {
     // The default reporter keeps the reason of a skipped test to itself.
     if (noDocker) return console.warn(`SKIPPED: ${noDocker}`);
     folder = await mkdtemp(join(tmpdir(), 'sluice-containers-'));
-    container = await new PostgreSqlContainer('postgres:17').start();
+    container = await new PostgreSqlContainer(IMAGE).start();
   });
   afterAll(async () => {
     await container?.stop();

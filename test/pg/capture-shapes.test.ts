@@ -132,23 +132,25 @@ describe.each(testVersions())('captured shapes on PostgreSQL %i', (version) => {
   });
 
   // 45 million control characters are 270 MB of JSON, above the 256 MB that a reader takes; 180 million are more than PostgreSQL can build.
+  // Each statement on such a row builds its JSON two times or more, a second each, so each kind of table has only what is its own.
   test.each([
-    [45, ''],
-    [45, 'PARTITION BY RANGE (id)'],
-    [180, ''],
-  ])('a row too large for the buffer fails nothing and is named: %i MB of text %s', { timeout: 180_000 }, async (millions, partitioned) => {
-    await lab.run(`CREATE TABLE t (id int PRIMARY KEY, small text, x text) ${partitioned}`);
-    if (partitioned) await lab.run('CREATE TABLE t1 PARTITION OF t DEFAULT');
+    [45, '', ['UPDATE', 'DELETE']],
+    [45, 'PARTITION BY RANGE (id)', ['UPDATE']],
+    [180, '', []],
+  ])('a row too large for the buffer fails nothing and is named: %i MB of text %s', { timeout: 180_000 }, async (millions, tail, then) => {
+    await lab.run(`CREATE TABLE t (id int PRIMARY KEY, small text, x text) ${tail}`);
+    if (tail) await lab.run('CREATE TABLE t1 PARTITION OF t DEFAULT');
     await lab.track('t');
     await lab.run(`INSERT INTO t VALUES (1, 'kept', repeat(E'\\x01', ${millions}000000))`);
-    if (millions < 100) await lab.run('UPDATE t SET id = 2'); // read again
-    await lab.run('DELETE FROM t; INSERT INTO t VALUES (3)');
+    if (then.includes('UPDATE')) await lab.run('UPDATE t SET id = 2'); // read again
+    if (then.includes('DELETE')) await lab.run('DELETE FROM t');
+    await lab.run('INSERT INTO t VALUES (3)');
     const rows = await lengths();
     const named = (op: string, id: string) => rows.find((row) => row.op === op && row.id === id)?.lost;
-    expect(named('I', '1')).toEqual({ x: expect.any(Number) });
-    expect(named('D', millions < 100 ? '2' : '1')).toEqual({ x: expect.any(Number) });
-    if (millions < 100)
-      expect([named('U', '2'), rows.some((row) => row.op === 'D' && row.id === '1')]).toEqual([{ x: expect.any(Number) }, true]);
+    const large = { x: expect.any(Number) };
+    expect(named('I', '1')).toEqual(large);
+    if (then.includes('UPDATE')) expect([named('U', '2'), rows.some((row) => row.op === 'D' && row.id === '1')]).toEqual([large, true]);
+    if (then.includes('DELETE')) expect(named('D', '2')).toEqual(large);
     expect(named('I', '3')).toBeNull();
     expect(
       (await lab.sql`SELECT data ->> 'small' AS small, data ->> 'x' AS x FROM audit.cdc ORDER BY cdc_seq LIMIT 1`).map((row) => ({

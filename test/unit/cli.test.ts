@@ -22,7 +22,10 @@ interface Ended {
 function sluice(args: readonly string[], { env = {}, yaml }: { env?: Record<string, string>; yaml?: string } = {}): Promise<Ended> {
   const cwd = mkdtempSync(join(folder, 'case-'));
   if (yaml !== undefined) writeFileSync(join(cwd, 'sluice.yaml'), yaml);
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { PATH: process.env.PATH, HOME: cwd, ...env } });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, HOME: cwd, ...env },
+  });
   const ended = { stdout: '', stderr: '' };
   child.stdout.on('data', (data) => {
     ended.stdout += data;

@@ -1,0 +1,35 @@
+import fc from 'fast-check';
+
+/** To make a counterexample small, once one is found. */
+const SHRINK_SECONDS = 60;
+
+/** A test that searches for `seconds` may take this long, in milliseconds. */
+export const searchTimeout = (seconds: number): number => (seconds + 2 * SHRINK_SECONDS + 60) * 1000;
+
+/** How long to search: SLUICE_PROPERTY_SECONDS, for one that wants more than a test run can give. */
+export const searchSeconds = (otherwise: number): number => Number(process.env.SLUICE_PROPERTY_SECONDS ?? otherwise);
+
+/**
+ * Try random values for so long, at least one. A failure is repeated and made smaller, and names the seed that repeats it:
+ * SLUICE_PROPERTY_SEED begins there.
+ * fast-check's own time limit would leave the last run behind at work while its database is dropped; so this one lets every run end.
+ * @returns how many values were tried
+ */
+export async function search<T>(arbitrary: fc.Arbitrary<T>, seconds: number, attempt: (value: T) => Promise<void>): Promise<number> {
+  let runs = 0;
+  let end = Date.now() + seconds * 1000;
+  const property = fc.asyncProperty(arbitrary, async (value) => {
+    if (runs > 0 && Date.now() > end) return;
+    runs++;
+    await attempt(value);
+  });
+  const { SLUICE_PROPERTY_SEED: first = Math.floor(Math.random() * 2 ** 31) } = process.env;
+  for (let seed = Number(first); runs === 0 || Date.now() < end; seed++) {
+    const { failed, counterexamplePath, errorInstance } = await fc.check(property, { seed, numRuns: 50, endOnFailure: true });
+    if (!failed) continue;
+    end = Date.now() + SHRINK_SECONDS * 1000;
+    await fc.assert(property, { seed, numRuns: 50, ...(counterexamplePath ? { path: counterexamplePath } : {}) });
+    throw new Error(`it failed once, but not when it was repeated (seed ${seed}, path ${counterexamplePath})`, { cause: errorInstance });
+  }
+  return runs;
+}

@@ -93,8 +93,8 @@ $body$,
     audit.capture_values_sql(tracked),
     CASE WHEN audit.has_rules(tracked.rules) THEN 'true' ELSE $c$TG_OP = 'UPDATE'$c$ END,
     audit.layout_is_sql(tracked),
-    -- Byte by byte: 1.0 and 1.00 are two keys.
-    coalesce((SELECT format('record_image_ne(ROW(%s), ROW(%s))', string_agg(format('OLD.%I', k.name), ', '), string_agg(format('NEW.%I', k.name), ', '))
+    -- Byte by byte: 1.0 and 1.00 are two keys. For the constant see audit.row_image_sql.
+    coalesce((SELECT format('%L::regclass IS NOT NULL AND record_image_ne(ROW(%s), ROW(%s))', tracked.relid::oid::text, string_agg(format('OLD.%I', k.name), ', '), string_agg(format('NEW.%I', k.name), ', '))
               FROM audit.key_columns(tracked) k HAVING count(*) > 0), 'false'),
     audit.row_image_sql(tracked, 'OLD'),
     audit.row_image_sql(tracked, 'NEW'),

@@ -21,14 +21,12 @@ BEGIN
   END IF;
   UPDATE audit.tracked_table t SET rules = now.rules, attnums_of = tracked.relid::oid
     FROM (
-      SELECT jsonb_object_agg(coalesce(c.attnum::text, r.key), r.value || jsonb_build_object('name', coalesce(c.name, r.value ->> 'name')))
-          FILTER (WHERE c.attnum IS NOT NULL OR r.value ? 'key') AS rules,
+      SELECT jsonb_object_agg(coalesce(c.attnum::text, r.key), r.value || jsonb_build_object('name', coalesce(c.name, r.value ->> 'name'))) AS rules,
         count(c.attnum) = count(*) AS complete
       FROM jsonb_each(tracked.rules) r
       LEFT JOIN audit.columns(tracked) c ON CASE WHEN tracked.attnums_of = tracked.relid::oid THEN r.key::smallint = c.attnum ELSE r.value ->> 'name' = c.name END
     ) now
-    WHERE t.table_id = tid AND tracked.rules <> '{}' AND (tracked.attnums_of = tracked.relid::oid OR now.complete)
-    RETURNING t.* INTO tracked;
+    WHERE t.table_id = tid AND now.rules <> tracked.rules AND (tracked.attnums_of = tracked.relid::oid OR now.complete);
   SELECT t.* INTO tracked FROM audit.tracked_table t WHERE t.table_id = tid;
   body := audit.capture_sql(tracked);
   IF NOT always AND EXISTS (SELECT FROM pg_proc p WHERE p.oid = to_regprocedure(format('audit.capture_%s()', tid)) AND p.prosrc = body) THEN

@@ -41,7 +41,8 @@ async function execute(lab: Lab, session: Sql, { ddl, tables, transactions }: Pr
   await lab.reset();
   for (const text of ddl) await lab.run(text).catch((error) => blame(error, text));
   await lab.track(...tables);
-  for (const { steps, end } of transactions) {
+  for (const { before, steps, end } of transactions) {
+    for (const text of before) await lab.run(text).catch((error) => blame(error, text));
     await session.unsafe(
       `BEGIN; SELECT set_config('app.budget', '25', false), set_config('app.depth', '0', false); SET LOCAL statement_timeout = '3s'`,
     );
@@ -51,7 +52,7 @@ async function execute(lab: Lab, session: Sql, { ddl, tables, transactions }: Pr
     } finally {
       await session.unsafe('ROLLBACK');
     }
-    expect(await replayDifferences(lab.sql)).toEqual([]);
+    expect(await replayDifferences(lab.sql, { columnsDiffer: true })).toEqual([]);
   }
 }
 

@@ -77,10 +77,7 @@ describe.each(testVersions())('schema changes of a tracked table on PostgreSQL %
       'ALTER TABLE t DETACH PARTITION t1; ALTER TABLE t ATTACH PARTITION t1 FOR VALUES WITH (MODULUS 2, REMAINDER 1)',
       ['partitioned'],
     ],
-    [
-      'row level security and replica identity',
-      'ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t REPLICA IDENTITY FULL',
-    ],
+    ['row level security and replica identity', 'ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t REPLICA IDENTITY FULL'],
   ];
   const cases = changes.flatMap(([name, ddl, only]) =>
     (only ?? (Object.keys(layouts) as Layout[])).map((layout) => [name, layout, ddl] as const),

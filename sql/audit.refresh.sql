@@ -38,7 +38,7 @@ BEGIN
   EXECUTE format('REVOKE ALL ON FUNCTION audit.capture_%s() FROM PUBLIC', tid);
   FOR tracker IN  -- who may track makes triggers, which takes the right to the function
     SELECT r.rolname FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
-    WHERE p.oid = 'audit.track(regclass, jsonb)'::regprocedure AND a.privilege_type = 'EXECUTE' AND a.grantee <> p.proowner
+    WHERE p.oid = 'audit.track(regclass, jsonb, boolean)'::regprocedure AND a.privilege_type = 'EXECUTE' AND a.grantee <> p.proowner
   LOOP
     EXECUTE format('GRANT EXECUTE ON FUNCTION audit.capture_%s() TO %I', tid, tracker);
   END LOOP;

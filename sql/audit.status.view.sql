@@ -18,7 +18,7 @@ CREATE OR REPLACE VIEW audit.status AS
       WHEN fault.codes IS NOT NULL THEN 'unproved'
       WHEN drift.parts IS NOT NULL THEN 'drifted'
     END AS problem,
-    audit.is_stale(t.table_id) AS stale
+    t.context, audit.is_stale(t.table_id) AS stale
   FROM audit.tracked_table t
   LEFT JOIN pg_class c ON c.oid = t.relid
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace

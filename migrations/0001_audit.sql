@@ -7,6 +7,7 @@ CREATE SCHEMA IF NOT EXISTS audit;
 CREATE SEQUENCE IF NOT EXISTS audit.cdc_seq AS bigint CACHE 1;
 
 -- The buffer pair. A swap exchanges their names, so both must stay alike: columns, storage, owner, grants.
+-- context: who and why (audit.change_context), null unless the table is tracked with it; a null as the last column costs a row no byte.
 -- No index: a writer pays for one. UNLOGGED: a writer pays no WAL; audit.sentinel tells when a crash has emptied them.
 -- autovacuum off: it would hold the lock that a swap needs and gives way only after deadlock_timeout. TRUNCATE cleans instead.
 CREATE UNLOGGED TABLE IF NOT EXISTS audit.cdc (
@@ -15,7 +16,8 @@ CREATE UNLOGGED TABLE IF NOT EXISTS audit.cdc (
   cdc_ts   timestamptz NOT NULL DEFAULT clock_timestamp(),
   cdc_op   "char"      NOT NULL,
   table_id integer     NOT NULL,
-  data     json
+  data     json,
+  context  json
 ) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
 
 CREATE UNLOGGED TABLE IF NOT EXISTS audit.cdc_old (
@@ -24,9 +26,12 @@ CREATE UNLOGGED TABLE IF NOT EXISTS audit.cdc_old (
   cdc_ts   timestamptz NOT NULL DEFAULT clock_timestamp(),
   cdc_op   "char"      NOT NULL,
   table_id integer     NOT NULL,
-  data     json
+  data     json,
+  context  json
 ) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
 
+-- rules: {"<attnum>": {"name", "rule": exclude | hash | constant | null | keep-last-<n>, "key": true}}, as audit.column_rules makes them; attnums_of:
+-- the oid of the table whose column numbers these are (another one than relid after a restore). options: what the lake has to know (types, evolve).
 -- relid is a regclass, not an oid: a dump carries it as a name, so it survives a restore. Null once the table is untracked:
 -- the row stays, for changes that still wait carry its id. No column names an index: a dump loads data before it makes indexes.
 CREATE TABLE IF NOT EXISTS audit.tracked_table (
@@ -36,8 +41,20 @@ CREATE TABLE IF NOT EXISTS audit.tracked_table (
   table_name  text        NOT NULL,
   capture     text        NOT NULL CHECK (capture IN ('statement', 'row')),
   fingerprint jsonb       NOT NULL,
+  rules       jsonb       NOT NULL DEFAULT '{}',
+  attnums_of  oid,
+  context     boolean     NOT NULL DEFAULT false,
+  options     jsonb       NOT NULL DEFAULT '{}',
   tracked_at  timestamptz NOT NULL DEFAULT now()
 );
+
+-- The secret of masked values (rule hash): two databases with the same one give the same value the same hash. Read by capture functions alone;
+-- audit.grant_daemon gives no right to it.
+CREATE TABLE IF NOT EXISTS audit.hash_key (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  hash_key bytea   NOT NULL DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')
+);
+INSERT INTO audit.hash_key DEFAULT VALUES ON CONFLICT DO NOTHING;
 
 -- When capture had to log a statement of a table as it came, because its rows could not be read again (audit.note_fault).
 CREATE TABLE IF NOT EXISTS audit.fault (

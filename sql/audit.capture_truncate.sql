@@ -13,9 +13,10 @@ LANGUAGE plpgsql SECURITY DEFINER
   SET lc_monetary = 'C'
 AS $$
 BEGIN
-  INSERT INTO audit.cdc (cdc_op, table_id, data)
+  INSERT INTO audit.cdc (cdc_op, table_id, data, context)
     SELECT 'T', TG_ARGV[0]::integer,
-      CASE WHEN c.relispartition THEN json_build_object('partition', TG_RELID::regclass::text, 'bound', coalesce(pg_get_partition_constraintdef(TG_RELID), 'true')) END
+      CASE WHEN c.relispartition THEN json_build_object('partition', TG_RELID::regclass::text, 'bound', coalesce(pg_get_partition_constraintdef(TG_RELID), 'true')) END,
+      CASE WHEN (SELECT t.context FROM audit.tracked_table t WHERE t.table_id = TG_ARGV[0]::integer) THEN audit.change_context() END
     FROM pg_class c WHERE c.oid = TG_RELID;
   RETURN NULL;
 END

@@ -11,8 +11,8 @@ AS $$
       SELECT FROM pg_class c WHERE c.oid = rel AND c.relkind = 'p')),
     'filled', (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = rel AND a.atthasmissing AND NOT a.attisdropped),
     'types', (SELECT jsonb_object_agg(a.attnum, format_type(a.atttypid, a.atttypmod)) FROM pg_attribute a WHERE a.attrelid = rel AND a.attnum > 0 AND NOT a.attisdropped),
-    'key', (SELECT jsonb_agg(a.attname ORDER BY k.position)
-            FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, position)
-            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-            WHERE i.indexrelid = audit.key_of(rel)))
+    'key', (SELECT jsonb_agg(k.name ORDER BY k.position)
+            FROM (SELECT coalesce((SELECT t FROM audit.tracked_table t WHERE t.relid = rel),
+              jsonb_populate_record(NULL::audit.tracked_table, jsonb_build_object('relid', rel::oid::text, 'rules', '{}'::jsonb))) AS tracked) e
+            CROSS JOIN LATERAL audit.key_columns(e.tracked) k))
 $$;

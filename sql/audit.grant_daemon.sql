@@ -1,4 +1,4 @@
--- Give a role what the daemon needs and nothing else: no superuser, no right on any application table.
+-- Give a role what the daemon needs and nothing else: no superuser, no right on any application table, not the key of masked values.
 CREATE OR REPLACE FUNCTION audit.grant_daemon(daemon name) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -6,8 +6,10 @@ AS $$
 BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA audit TO %I', daemon);
   EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA audit TO %I', daemon);
+  EXECUTE format('REVOKE ALL ON audit.hash_key FROM %I', daemon);
   EXECUTE format('GRANT EXECUTE ON FUNCTION audit.version(), audit.swap(integer), audit.move(integer), audit.settle(uuid), audit.finish(uuid, bigint, integer),'
-    || ' audit.lost_span(), audit.begin_epoch(), audit.fingerprint(regclass), audit.key_of(regclass), audit.columns(regclass), audit.refusal(regclass), audit.orphans(),'
-    || ' audit.triggers(integer, regclass, text, regclass), audit.key_changed_sql(integer, regclass) TO %I', daemon);
+    || ' audit.lost_span(), audit.begin_epoch(), audit.refresh(integer, boolean), audit.fingerprint(regclass), audit.key_of(regclass), audit.refusal(regclass), audit.orphans(),'
+    || ' audit.triggers(integer, regclass, text), audit.key_columns(audit.tracked_table), audit.columns(audit.tracked_table), audit.column_name(regclass, smallint),'
+    || ' audit.rules_refusal(audit.tracked_table), audit.is_stale(integer), audit.column_types(regclass) TO %I', daemon);
 END
 $$;

@@ -3,6 +3,7 @@
 --   disabled       triggers that are there but off
 --   refusal        why audit.track would refuse it now (its rows can't be read any more, it became a partition)
 --   faults         SQLSTATEs with which reading rows again failed since the last audit.track: the order of such statements is not proved
+--   stale          its capture function was made for another key or other columns: captured right, but slowly until audit.refresh or track
 --   drift          parts of the fingerprint that differ from those at track: rows changed that no trigger could see
 CREATE OR REPLACE VIEW audit.status AS
   SELECT t.table_id, coalesce(n.nspname, t.schema_name) AS schema_name, coalesce(c.relname, t.table_name) AS table_name, t.capture, t.tracked_at,
@@ -16,16 +17,17 @@ CREATE OR REPLACE VIEW audit.status AS
       WHEN disabled.triggers IS NOT NULL THEN 'disabled'
       WHEN fault.codes IS NOT NULL THEN 'unproved'
       WHEN drift.parts IS NOT NULL THEN 'drifted'
-    END AS problem
+    END AS problem,
+    t.context, audit.is_stale(t.table_id) AS stale
   FROM audit.tracked_table t
   LEFT JOIN pg_class c ON c.oid = t.relid
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN LATERAL (SELECT audit.refusal(t.relid) AS why) refused ON true
+  LEFT JOIN LATERAL (SELECT coalesce(audit.refusal(t.relid), audit.rules_refusal(t)) AS why) refused ON true
   LEFT JOIN LATERAL (SELECT array_agg(DISTINCT u.sqlstate) AS codes FROM audit.fault u WHERE u.table_id = t.table_id) fault ON true
   LEFT JOIN LATERAL (SELECT audit.fingerprint(t.relid) AS now) f ON true
   LEFT JOIN LATERAL (
     SELECT array_agg(w.on_table::text || '.' || w.trigger_name) AS triggers
-    FROM audit.triggers(t.table_id, t.relid, t.capture, audit.key_of(t.relid)) w
+    FROM audit.triggers(t.table_id, t.relid, t.capture) w
     WHERE c.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = w.on_table AND g.tgname = w.trigger_name)
   ) missing ON true
   LEFT JOIN LATERAL (

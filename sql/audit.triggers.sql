@@ -1,8 +1,9 @@
 -- The triggers that a tracked table should have, as the statements that make them.
---   tid, rel, kind (statement | row), as in audit.tracked_table, key_index: audit.key_of(rel)
+--   tid, rel, kind (statement | row), as in audit.tracked_table
 -- Names carry the id: ATTACH PARTITION of a tracked table clones the root's row triggers onto it, and equal names would make it fail.
+-- None names a column: PostgreSQL refuses to change the type of a column that a trigger names, or to drop it.
 -- Returns one row a trigger: on_table, trigger_name, statement.
-CREATE OR REPLACE FUNCTION audit.triggers(tid integer, rel regclass, kind text, key_index regclass)
+CREATE OR REPLACE FUNCTION audit.triggers(tid integer, rel regclass, kind text)
 RETURNS TABLE (on_table regclass, trigger_name text, statement text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -21,17 +22,14 @@ AS $$
         e.op, r.relid, 'sluice.t' || tid, e.letter)
       FROM event e CROSS JOIN relation r
     UNION ALL
-    SELECT rel, 'sluice_capture_' || e.letter, format('AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_statement(%L)', e.op, rel, e.transition, tid)
+    SELECT rel, 'sluice_capture_' || e.letter, format('AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_%s()', e.op, rel, e.transition, tid)
       FROM event e WHERE kind = 'statement'
     UNION ALL
-    SELECT rel, 'sluice_capture', format('AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION audit.capture_row(%L)', rel, tid)
+    SELECT rel, 'sluice_capture', format('AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION audit.capture_%s()', rel, tid)
       WHERE kind = 'row'
     UNION ALL
     SELECT r.relid, 'sluice_end_' || e.letter, format('AFTER %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_end(%L)', e.op, r.relid, tid)
       FROM event e CROSS JOIN relation r WHERE kind = 'row'
-    UNION ALL
-    SELECT rel, 'sluice_key', format('AFTER UPDATE ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION audit.capture_begin()', rel, changed)
-      FROM audit.key_changed_sql(tid, key_index) changed WHERE changed IS NOT NULL
     UNION ALL
     SELECT r.relid, 'sluice_truncate', format('AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_truncate(%L)', r.relid, tid)
       FROM relation r

@@ -1,4 +1,4 @@
--- Stop to capture a table's changes: drops the triggers of this registry entry, keeps what was captured. Safe to run again.
+-- Stop to capture a table's changes: drops the triggers and the function of this registry entry, keeps what was captured. Safe to run again.
 -- Locks the table ACCESS EXCLUSIVE for an instant. Returns whether it was tracked.
 CREATE OR REPLACE FUNCTION audit.untrack(rel regclass) RETURNS boolean
 LANGUAGE plpgsql
@@ -21,6 +21,7 @@ BEGIN
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found_trigger.tgname, found_trigger.on_table);
   END LOOP;
+  EXECUTE format('DROP FUNCTION IF EXISTS audit.capture_%s()', gone);
   RETURN true;
 END
 $$;

@@ -1,12 +1,12 @@
 -- What doctor looks at in schema audit, as one row. $1: names of the functions that belong there, $2: names of the relations.
 SELECT
   (SELECT array_agg(p.oid::regprocedure::text) FROM pg_proc p
-   WHERE p.pronamespace = 'audit'::regnamespace AND p.prosecdef AND p.proname IN ('swap', 'move', 'settle', 'finish', 'begin_epoch', 'lost_span')
+   WHERE p.pronamespace = 'audit'::regnamespace AND p.prosecdef AND p.proname IN ('swap', 'move', 'settle', 'finish', 'begin_epoch', 'lost_span', 'refresh')
      AND NOT has_function_privilege(p.oid, 'EXECUTE')) AS no_execute,
   (SELECT array_agg(c.oid::regclass::text) FROM pg_class c
-   WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname = ANY ($2::text[]) AND NOT has_table_privilege(c.oid, 'SELECT')) AS no_select,
+   WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname = ANY ($2::text[]) AND c.relname <> 'hash_key' AND NOT has_table_privilege(c.oid, 'SELECT')) AS no_select,
   (SELECT array_agg(f.what ORDER BY f.what) FROM (
-     SELECT 'function ' || p.oid::regprocedure::text AS what FROM pg_proc p WHERE p.pronamespace = 'audit'::regnamespace AND p.proname <> ALL ($1::text[])
+     SELECT 'function ' || p.oid::regprocedure::text AS what FROM pg_proc p WHERE p.pronamespace = 'audit'::regnamespace AND p.proname <> ALL ($1::text[]) AND p.proname !~ '^capture_\d+$'
      UNION ALL
      SELECT 'relation ' || c.oid::regclass::text FROM pg_class c
      WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S') AND c.relname <> ALL ($2::text[])

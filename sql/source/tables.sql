@@ -1,13 +1,19 @@
 -- Tracked tables as the catalogue has them now. $1: their ids. A table that was dropped or untracked: relid null and no columns.
--- filled: what rows from before an ADD COLUMN … DEFAULT have in that column, by attnum.
-SELECT t.table_id, c.oid::text AS relid, coalesce(n.nspname, t.schema_name) AS schema, coalesce(c.relname, t.table_name) AS name,
-  CASE WHEN c.oid IS NULL THEN '[]' ELSE audit.columns(t.relid) END AS columns,
-  (SELECT json_agg(k.attnum ORDER BY k.position) FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, position)
-   WHERE i.indexrelid = audit.key_of(t.relid)) AS key,
-  (SELECT coalesce(json_object_agg(a.attnum, to_json(a.attmissingval) -> 0), '{}') FROM pg_attribute a
-   WHERE a.attrelid = c.oid AND a.atthasmissing AND NOT a.attisdropped) AS filled,
-  '{}'::json AS options
+-- columns: without excluded ones; a masked one is text, as which it is captured.
+-- filled: what rows from before an ADD COLUMN … DEFAULT have in that column, by attnum; not of a masked one, whose values must not leave the table.
+SELECT t.table_id, c.oid::text AS relid, coalesce(n.nspname, t.schema_name) AS schema, coalesce(c.relname, t.table_name) AS name, t.options,
+  k.attnums AS key, coalesce(a.columns, '[]') AS columns, coalesce(f.filled, '{}') AS filled
 FROM audit.tracked_table t
 LEFT JOIN pg_class c ON c.oid = t.relid
 LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN LATERAL (SELECT json_agg(k.attnum ORDER BY k.position) AS attnums FROM audit.key_columns(t) k WHERE c.oid IS NOT NULL) k ON true
+LEFT JOIN LATERAL (
+  SELECT jsonb_agg(CASE WHEN r.rule IS NULL THEN d.value ELSE d.value || '{"type": {"schema": "pg_catalog", "name": "text", "kind": "b", "text": "text"}}' END
+    ORDER BY r.attnum) AS columns
+  FROM jsonb_array_elements(audit.column_types(t.relid)) d JOIN audit.columns(t) r ON r.attnum = (d.value ->> 'attnum')::smallint
+  WHERE c.oid IS NOT NULL AND r.rule IS DISTINCT FROM 'exclude') a ON true
+LEFT JOIN LATERAL (
+  SELECT json_object_agg(m.attnum, to_json(m.attmissingval) -> 0) AS filled
+  FROM pg_attribute m JOIN audit.columns(t) r ON r.attnum = m.attnum AND r.rule IS NULL
+  WHERE m.attrelid = c.oid AND m.atthasmissing AND NOT m.attisdropped) f ON true
 WHERE t.table_id = ANY ($1::int4[])

@@ -42,13 +42,33 @@ export interface Config extends LakeConfig {
     readonly url: string;
     readonly lockTimeoutMs: number;
     readonly buffer: 'unlogged' | 'logged';
+    /** Log with each change who made it and why. */
+    readonly context: boolean;
   };
   /** Patterns on schema.table, see `compilePatterns`. */
   readonly tables: readonly string[];
+  /** Tables with options of their own; of several for one table the last counts. */
+  readonly tableOptions: readonly TableOptions[];
   readonly batch: { readonly intervalMs: number };
   readonly staging: 'auto' | 'extension' | 'fifo';
   /** `format` undefined: whatever suits where the log goes. */
   readonly log: { readonly level: LogLevel; readonly format?: 'json' | 'pretty' };
+}
+
+/** What a table has of its own in `tables`. */
+export interface TableOptions {
+  /** An exact pattern: it matches one table. */
+  readonly table: string;
+  /** Columns that tell rows apart where no fit index does. */
+  readonly key?: readonly string[] | undefined;
+  /** Columns that are never captured. */
+  readonly exclude?: readonly string[] | undefined;
+  /** What a column's values become before they are captured: hash, constant, null or keep-last-<n>. */
+  readonly mask?: Readonly<Record<string, string>> | undefined;
+  /** Lake types of columns. */
+  readonly types?: Readonly<Record<string, string>> | undefined;
+  /** What the lake does when the table's columns change. */
+  readonly evolve?: 'follow' | 'freeze' | 'stop' | undefined;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';

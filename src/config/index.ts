@@ -1,4 +1,4 @@
-export type { Catalog, Config, DuckDbConfig, DuckLakeConfig, LakeConfig, LogLevel } from './config.ts';
+export type { Catalog, Config, DuckDbConfig, DuckLakeConfig, LakeConfig, LogLevel, TableOptions } from './config.ts';
 export { ENCODE_REMEDY, isConnectionUrl, UNPARSABLE_URL } from './connection-url.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { DEFAULT_FILE, type LoadOptions, loadConfig, loadLakeConfig } from './load.ts';

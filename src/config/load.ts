@@ -7,7 +7,7 @@ import type { Catalog, Config, LakeConfig } from './config.ts';
 import { type Environment, expandVariables } from './expand.ts';
 import { configOptions } from './options.ts';
 import { configProblem } from './problems.ts';
-import { type ConfigValues, configSchema } from './schema.ts';
+import { type ConfigValues, configSchema, splitList } from './schema.ts';
 
 export const DEFAULT_FILE = 'sluice.yaml';
 
@@ -36,8 +36,9 @@ export function loadConfig(options: LoadOptions): Config {
   const { source, tables, batch, staging, log } = parsed.data;
   return {
     ...lakePart(parsed.data, file, options),
-    source: { url: source.url, lockTimeoutMs: source.lock_timeout, buffer: source.buffer },
-    tables,
+    source: { url: source.url, lockTimeoutMs: source.lock_timeout, buffer: source.buffer, context: source.context },
+    tables: tables.patterns,
+    tableOptions: tables.options,
     batch: { intervalMs: batch.interval },
     staging,
     log: { level: log.level, ...defined({ format: log.format }) },
@@ -61,7 +62,11 @@ function read(options: LoadOptions, wanted: (key: string) => boolean): { tree: T
   const skip = new Set([...overrides.keys(), ...configOptions.map(({ key }) => key).filter((key) => !wanted(key))]);
   const tree = expandVariables(text === undefined ? {} : parseYaml(text, path), options.env, skip) as Tree;
   if (overrides.has('lake.type')) dropOtherLake(tree, overrides.get('lake.type'));
+  const ownOptions = Array.isArray(tree.tables) ? tree.tables.filter((entry) => typeof entry === 'object') : [];
   for (const [key, value] of overrides) setPath(tree, key, value);
+  // Which tables are taken may be overridden; that some of their columns are masked must not get lost with it.
+  const patterns = overrides.get('tables');
+  if (patterns !== undefined && ownOptions.length > 0) tree.tables = [...ownOptions, '!*.*', ...splitList(patterns)];
   return { tree, file: text === undefined ? undefined : path, where: text === undefined ? 'environment' : path };
 }
 

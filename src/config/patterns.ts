@@ -27,6 +27,17 @@ export function patternFor(schema: string, name: string): string {
   return `${literalSegment(schema)}.${literalSegment(name)}`;
 }
 
+/** Whether this is a pattern that means one table by its name. */
+export function isExactPattern(pattern: string): boolean {
+  if (pattern.startsWith('!')) return false;
+  try {
+    parsePattern(pattern);
+  } catch {
+    return false;
+  }
+  return !/[*?]/.test(pattern.replace(/"(?:[^"]|"")+"/g, ''));
+}
+
 function literalSegment(name: string): string {
   return /^[^".*?!\s]+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }

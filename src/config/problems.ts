@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '../model/error.ts';
 import { ENCODE_REMEDY, UNPARSABLE_URL } from './connection-url.ts';
 import { configOptions } from './options.ts';
+import { TABLE_KEYS } from './schema.ts';
 
 const REFERENCE = 'docs/configuration.md lists all keys.';
 
@@ -41,6 +42,7 @@ function hint(key: string): string | undefined {
  */
 export function nearestKey(key: string): string | undefined {
   const known = new Set(configOptions.flatMap((option) => [option.key, option.key.split('.')[0] as string]));
+  if (key.startsWith('tables.')) for (const name of TABLE_KEYS) known.add(`tables.${name}`);
   const last = key.split('.').at(-1) as string;
   const ranked = [...known]
     .map((candidate) => ({

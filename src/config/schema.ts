@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isConnectionUrl, UNPARSABLE_URL } from './connection-url.ts';
 import { parseDuration } from './duration.ts';
-import { compilePatterns } from './patterns.ts';
+import { compilePatterns, isExactPattern } from './patterns.ts';
 
 /**
  * Every option: its form, default and description. The file, the environment, the reference in docs/configuration.md and the
@@ -27,6 +27,12 @@ const duration = (description: string, preset: string) =>
 const integer = (min: number) =>
   z.preprocess((value) => (typeof value === 'string' && /^\d+$/.test(value.trim()) ? Number(value) : value), z.int().min(min));
 
+/** `${NAME}` and the environment give text. */
+const flag = () => z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
+
+/** A list in one environment variable. */
+export const splitList = (text: string): string[] => text.split(',').map((item) => item.trim());
+
 const filePath = () => z.string().min(1);
 
 const CATALOG = /^(postgres(ql)?:\/\/|sqlite:.|duckdb:.)/;
@@ -43,22 +49,58 @@ const source = z
       description:
         '`unlogged`: cheap, but a crash of the source empties the buffer (noticed and reported as a gap). `logged`: survives a crash, costs WAL. Read by `install`.',
     }),
+    context: flag().default(false).meta({
+      description:
+        'Log with each change who made it and why: role, application_name and what the application said by `SET LOCAL sluice.context`. Read by `track`.',
+    }),
   })
   .prefault({} as never);
 
+const columnNames = z.array(z.string().min(1));
+
+const MASK = "expected hash, constant, null or keep-last-<1 to 99>, such as 'keep-last-4'";
+
+/** A table with options of its own in the list `tables`. */
+const table = z.strictObject({
+  table: z.string().refine(isExactPattern, "expected the name of one table, such as 'public.users'"),
+  key: columnNames.min(1).optional(),
+  exclude: columnNames.optional(),
+  mask: z
+    .record(
+      z.string(),
+      z.preprocess((value) => value ?? 'null', z.string(MASK).regex(/^(hash|constant|null|keep-last-[1-9]\d?)$/, MASK)),
+    )
+    .optional(),
+  types: z.record(z.string(), z.string()).optional(),
+  evolve: z.enum(['follow', 'freeze', 'stop']).optional(),
+});
+
+/** What a table's own options are called, for "did you mean". */
+export const TABLE_KEYS: readonly string[] = Object.keys(table.shape);
+
 const tables = z
-  .preprocess((value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value), z.array(z.string()))
-  .superRefine((patterns, context) => {
+  .preprocess((value) => (typeof value === 'string' ? splitList(value) : value), z.array(z.unknown()))
+  .transform((entries, context) => {
+    // Not a union: its error would say that neither fits, and not which key of a table is wrong.
+    const parsed = entries.map((entry, index) => {
+      const { data, error } = (typeof entry === 'string' ? z.string() : table).safeParse(entry);
+      for (const issue of error?.issues ?? []) context.issues.push({ ...issue, input: entry, path: [index, ...issue.path] } as never);
+      return data;
+    });
+    if (context.issues.length > 0) return z.NEVER;
+    const patterns = parsed.map((entry) => (typeof entry === 'object' ? entry.table : (entry as string)));
     try {
       compilePatterns(patterns);
     } catch (error) {
       context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
     }
+    return { patterns, options: parsed.filter((entry) => typeof entry === 'object') };
   })
-  .default([])
+  .prefault([])
   .meta({
-    description: 'Tables that `track` takes: patterns on schema.table, `*` and `?` are wildcards, `!` excludes, the last match wins.',
-    type: 'list of patterns',
+    description:
+      'Tables that `track` takes: patterns on schema.table, `*` and `?` are wildcards, `!` excludes, the last match wins. Or one table with options, see below.',
+    type: 'list of patterns and tables',
   });
 
 const ducklake = z.strictObject({

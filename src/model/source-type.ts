@@ -1,6 +1,6 @@
 import { SluiceError } from './error.ts';
 
-/** What the source's catalogue says of a type, with domains resolved to what is below them (`sql/audit.columns.sql`). */
+/** What the source's catalogue says of a type, with domains resolved to what is below them (`sql/audit.column_types.sql`). */
 export interface SourceType {
   /** Schema of the type, `pg_catalog` for built-in ones. */
   readonly schema: string;
@@ -27,14 +27,14 @@ export interface SourceColumn {
 }
 
 /**
- * The columns of a table as `audit.columns(regclass)` gives them, in attnum order.
+ * The columns of a table as `audit.column_types(regclass)` gives them, in attnum order.
  * @param json its jsonb result, as text or parsed already by the driver
  * @throws SluiceError source_mismatch when it is something else
  */
 export function parseSourceColumns(json: unknown): SourceColumn[] {
   const value: unknown = typeof json === 'string' ? JSON.parse(json) : json;
   if (!Array.isArray(value) || !value.every(isColumn)) {
-    throw new SluiceError('source_mismatch', 'audit.columns gave something that is no list of columns', 'Run: sluice install');
+    throw new SluiceError('source_mismatch', 'audit.column_types gave something that is no list of columns', 'Run: sluice install');
   }
   return value;
 }

@@ -10,7 +10,9 @@ export {
   type RefusedTable,
   type SourceTable,
   type TableName,
+  type TableToTrack,
   type TrackedTable,
+  type TrackOptions,
   track,
   untrack,
 } from './tables.ts';

@@ -55,7 +55,7 @@ export function functionsScript(): string {
     'RESET check_function_bodies;',
     ...views.map((file) => `DROP VIEW IF EXISTS ${file.slice(0, -'.view.sql'.length)};\n${read('sql', file)}`),
     'REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC;',
-    'DO $$ BEGIN PERFORM audit.refresh_grants(); END $$;',
+    'DO $$ BEGIN PERFORM audit.refresh_all(), audit.refresh_grants(); END $$;',
   ].join('\n\n');
 }
 

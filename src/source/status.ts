@@ -12,6 +12,10 @@ export interface TableStatus {
   readonly capture: 'statement' | 'row';
   readonly key: readonly string[] | null;
   readonly problem: TableProblem | null;
+  /** Who changes and why is logged. */
+  readonly context: boolean;
+  /** Captured right, but the slow way until audit.refresh or track: its columns or its key changed. */
+  readonly stale: boolean;
   /** Triggers, reasons, SQLSTATEs or parts of the fingerprint that the problem is about. */
   readonly details: readonly string[];
 }
@@ -59,7 +63,7 @@ export async function readStatus(sql: Sql): Promise<SourceStatus> {
 /** The tracked tables and what is wrong with them. */
 export async function readTables(sql: Sql): Promise<TableStatus[]> {
   const rows = await sql<TableStatus[]>`
-    SELECT schema_name AS schema, table_name AS name, table_id AS id, capture, key, problem,
+    SELECT schema_name AS schema, table_name AS name, table_id AS id, capture, key, problem, context, stale,
       coalesce(CASE problem WHEN 'bypassed' THEN missing WHEN 'disabled' THEN disabled WHEN 'drifted' THEN drift WHEN 'refused' THEN ARRAY[refusal]
         WHEN 'unproved' THEN faults END, '{}') AS details
     FROM audit.status ORDER BY 1, 2`;

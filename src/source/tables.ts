@@ -46,33 +46,57 @@ export async function listRefused(sql: Sql): Promise<RefusedTable[]> {
   return sql.unsafe<RefusedTable[]>(statement('list_refused'));
 }
 
+/** What audit.track is told of a table; an empty object takes back what was said before. */
+export interface TrackOptions {
+  readonly key?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  readonly mask?: Readonly<Record<string, string>> | undefined;
+  readonly types?: Readonly<Record<string, string>> | undefined;
+  readonly evolve?: string | undefined;
+}
+
+export interface TableToTrack extends TableName {
+  /** Undefined: as it was tracked before. */
+  readonly options?: TrackOptions | undefined;
+}
+
 /** How long `track` tries to get a table's lock before it gives up. */
 const PATIENCE_MS = 30_000;
 
 /**
  * Start to capture these tables, each in a transaction of its own. A table whose lock is not had within `lockTimeoutMs` is tried again
  * with jitter: its writers wait no longer than that at a time.
+ * @param context whether to log who changes and why; undefined: as before
  * @param progress called after each table
- * @throws SluiceError table_busy when a table stays locked, table_refused when it can't be tracked; tables before it stay tracked
+ * @throws SluiceError table_busy when a table stays locked, table_refused when it can't be tracked, rules_invalid when its options make no
+ * sense; tables before it stay tracked
  */
 export async function track(
   sql: Sql,
-  tables: readonly TableName[],
-  { lockTimeoutMs = 50, progress = () => {} }: { lockTimeoutMs?: number; progress?: (done: number) => void } = {},
+  tables: readonly TableToTrack[],
+  {
+    lockTimeoutMs = 50,
+    context,
+    progress = () => {},
+  }: { lockTimeoutMs?: number; context?: boolean; progress?: (done: number) => void } = {},
 ): Promise<TrackedTable[]> {
   const tracked: TrackedTable[] = [];
   for (const table of tables) {
-    tracked.push(await withTableLock(table, lockTimeoutMs, () => trackOne(sql, table, lockTimeoutMs)));
+    tracked.push(await withTableLock(table, lockTimeoutMs, () => trackOne(sql, table, { lockTimeoutMs, context })));
     progress(tracked.length);
   }
   return tracked;
 }
 
-async function trackOne(sql: Sql, { schema, name }: TableName, lockTimeoutMs: number): Promise<TrackedTable> {
+async function trackOne(
+  sql: Sql,
+  { schema, name, options }: TableToTrack,
+  { lockTimeoutMs, context }: { lockTimeoutMs: number; context: boolean | undefined },
+): Promise<TrackedTable> {
   return sql.begin(async (tx) => {
     await tx`SELECT set_config('lock_timeout', ${`${lockTimeoutMs}ms`}, true)`;
     const [row] = await tx<{ id: number; capture: 'statement' | 'row'; key: string[] | null }[]>`
-      SELECT t.table_id AS id, t.capture, t.fingerprint -> 'key' AS key FROM audit.track(format('%I.%I', ${schema}::text, ${name}::text)::regclass) t`;
+      SELECT t.table_id AS id, t.capture, t.fingerprint -> 'key' AS key FROM audit.track(format('%I.%I', ${schema}::text, ${name}::text)::regclass, ${options === undefined ? null : JSON.stringify(options)}::text::jsonb, ${context ?? null}::boolean) t`;
     if (!row) throw new SluiceError('table_refused', `${schema}.${name} was not tracked`, 'Run `sluice doctor`.');
     const key = row.key;
     const notice = key === null ? 'no primary key and no other fit unique index: logged only, without a current state' : null;
@@ -113,6 +137,12 @@ async function withTableLock<T>({ schema, name }: TableName, lockTimeoutMs: numb
             cause: error,
           },
         );
+      }
+      // undefined_column, invalid_parameter_value: raised by audit.column_rules
+      if (code === '42703' || code === '22023') {
+        throw new SluiceError('rules_invalid', (error as Error).message, `Correct the options of ${schema}.${name} in tables.`, {
+          cause: error,
+        });
       }
       // 55P03 lock_not_available, 40P01 deadlock_detected (an application transaction holds one partition and wants another)
       if (code !== '55P03' && code !== '40P01') throw error;

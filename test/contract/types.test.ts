@@ -66,7 +66,7 @@ describe.each(testVersions())('values of every type, PostgreSQL %s', (version) =
         INSERT INTO ${table} VALUES (0, NULL)`);
       return sql.unsafe<{ data: string }[]>(`SELECT row_to_json(t)::text AS data FROM ${table} t ORDER BY id`);
     });
-    const [columns] = await lab.sql`SELECT audit.columns(${table}::regclass) AS columns`;
+    const [columns] = await lab.sql`SELECT audit.column_types(${table}::regclass) AS columns`;
     const projection = projectTable(parseSourceColumns(columns?.columns), one.override === undefined ? {} : { v: one.override });
     await duck.stage(rows.map(({ data }) => data));
     const lossy = (one.lost ?? []).length > 0;

@@ -15,8 +15,9 @@ async function execute(lab: Lab, session: Sql, { ddl, tables, transactions }: Pr
   for (const text of ddl) await lab.run(text).catch((error) => blame(error, text));
   await lab.track(...tables);
   for (const transaction of transactions) {
+    for (const text of transaction.before) await lab.run(text).catch((error) => blame(error, text));
     await runTransaction(session, transaction);
-    expect(await replayDifferences(lab.sql)).toEqual([]);
+    expect(await replayDifferences(lab.sql, { columnsDiffer: true })).toEqual([]);
   }
 }
 

@@ -6,7 +6,8 @@ export type Step = { statement: string } | { steps: Step[]; end: 'release' | 'ro
 export interface Program {
   readonly ddl: string[];
   readonly tables: string[];
-  readonly transactions: { steps: Step[]; end: 'commit' | 'rollback' }[];
+  /** `before`: schema changes made by another session first. */
+  readonly transactions: { before: string[]; steps: Step[]; end: 'commit' | 'rollback' }[];
 }
 
 const small = fc.integer({ min: 0, max: 9 });
@@ -191,6 +192,33 @@ const steps = (one: fc.Arbitrary<string>): fc.Arbitrary<Step[]> =>
     { minLength: 1, maxLength: 8 },
   );
 
+/** Schema changes that leave the columns' names as they were; those that PostgreSQL refuses are no change. */
+const schemaChange = (tables: Table[]): fc.Arbitrary<string> =>
+  fc
+    .tuple(
+      fc.constantFrom(...tables),
+      fc.constantFrom('int', 'bigint', 'numeric'),
+      fc.integer({ min: 0, max: 10 }),
+      fc.constantFrom('a', 'a', 'b', 'v'),
+    )
+    .map(([{ name, key, kind }, type, what, column]) => {
+      const other = key === 'a' && kind === 'plain' ? 'a, b' : key;
+      return (
+        [
+          `ALTER TABLE ${name} ALTER ${column === 'b' ? 'v' : column} TYPE ${type}`,
+          `ALTER TABLE ${name} ALTER a TYPE ${type}, ALTER v TYPE ${type}`,
+          `ALTER TABLE ${name} DROP CONSTRAINT ${name}_pkey, ADD PRIMARY KEY (${other})`,
+          `ALTER TABLE ${name} DROP CONSTRAINT ${name}_pkey CASCADE, ADD PRIMARY KEY (${key})`,
+          `ALTER TABLE ${name} ADD COLUMN extra_${type} int`,
+          `ALTER TABLE ${name} DROP COLUMN IF EXISTS extra_${type}`,
+          `ALTER TABLE ${name} RENAME ${column} TO q; ALTER TABLE ${name} RENAME q TO ${column}`,
+          `ALTER TABLE ${name} RENAME TO q; ALTER TABLE q RENAME TO ${name}`,
+          `SELECT audit.refresh(table_id) FROM audit.tracked_table WHERE relid = '${name}'::regclass`,
+          `ALTER INDEX ${name}_pkey RENAME TO q; ALTER INDEX q RENAME TO ${name}_pkey`,
+        ][what] ?? `ANALYZE ${name}`
+      );
+    });
+
 /**
  * Random programs against two or three tracked tables with the columns a int, b text (the key: a, or a and b), v int, p int (sometimes a
  * foreign key). Actions of triggers and functions run under a depth and a budget kept in settings, so that every program ends.
@@ -209,6 +237,7 @@ export const program: fc.Arbitrary<Program> = fc
           .chain((number) => fc.tuple(...Array.from({ length: number }, (_, i) => triggerDdl(tables, ['f0', 'f1'], i)))),
         fc.array(
           fc.record({
+            before: weighted<string[]>([3, fc.constant([])], [1, fc.array(schemaChange(tables), { minLength: 1, maxLength: 2 })]),
             steps: steps(statements(tables, ['f0', 'f1'])),
             end: weighted<'commit' | 'rollback'>([5, fc.constant('commit')], [1, fc.constant('rollback')]),
           }),
@@ -220,6 +249,7 @@ export const program: fc.Arbitrary<Program> = fc
         tables: tables.map((table) => table.name),
         transactions: [
           {
+            before: [],
             steps: tables.map(({ name }) => ({
               statement: `INSERT INTO ${name} (a, v) SELECT i, i FROM generate_series(0, 6) i ON CONFLICT DO NOTHING`,
             })),

@@ -40,7 +40,7 @@ export async function readBuffer(sql: Sql): Promise<LoggedChange[]> {
     ORDER BY b.cdc_seq`;
 }
 
-/** The rows of a table as capture would write them: `row_to_json` under the settings that audit.capture_statement pins. */
+/** The rows of a table as capture would write them: `row_to_json` under the settings that audit.refresh pins. */
 export async function tableRows(sql: Sql, qualified: string): Promise<string[]> {
   return sql.begin('isolation level repeatable read read only', async (tx) => {
     await tx.unsafe(

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Config, configOptions, type LoadOptions, loadConfig, loadLakeConfig } from '../../src/config/index.ts';
+import { type Config, compilePatterns, configOptions, type LoadOptions, loadConfig, loadLakeConfig } from '../../src/config/index.ts';
 import { nearestKey } from '../../src/config/problems.ts';
 import { SluiceError } from '../../src/model/error.ts';
 
@@ -31,8 +31,9 @@ function failure(attempt: () => unknown): SluiceError {
 describe('defaults', () => {
   it('fill in all but the URL', () => {
     expect(load(URL_LINE, { env: { HOME: '/users/me' } })).toEqual({
-      source: { url: 'postgres://me@host/shop', lockTimeoutMs: 50, buffer: 'unlogged' },
+      source: { url: 'postgres://me@host/shop', lockTimeoutMs: 50, buffer: 'unlogged', context: false },
       tables: [],
+      tableOptions: [],
       lake: { type: 'ducklake', catalog: `sqlite:${folder}/lake/catalog.sqlite`, data: `${folder}/lake/data`, inlineRows: 10 },
       batch: { intervalMs: 1000 },
       memoryLimit: '384MB',
@@ -49,6 +50,59 @@ describe('defaults', () => {
 
   it('of a lake without a type are those of a DuckLake', () => {
     expect(load(`${URL_LINE}lake: { data: s3://bucket/p }`).lake).toMatchObject({ type: 'ducklake', data: 's3://bucket/p' });
+  });
+});
+
+describe('tables', () => {
+  const TABLES = `${URL_LINE}tables:
+  - public.*
+  - { table: public.users, exclude: [password], mask: { email: hash, phone: keep-last-4, note: null, name: constant }, key: [id] }
+  - { table: '"odd.schema".t', types: { amount: "decimal(30,8)" }, evolve: freeze }
+  - "!public.tmp"
+`;
+  it('may have options of their own, and stand in the list like a pattern', () => {
+    const { tables, tableOptions } = load(TABLES);
+    expect(tables).toEqual(['public.*', 'public.users', '"odd.schema".t', '!public.tmp']);
+    expect(tableOptions).toEqual([
+      {
+        table: 'public.users',
+        exclude: ['password'],
+        mask: { email: 'hash', phone: 'keep-last-4', note: 'null', name: 'constant' },
+        key: ['id'],
+      },
+      { table: '"odd.schema".t', types: { amount: 'decimal(30,8)' }, evolve: 'freeze' },
+    ]);
+  });
+
+  it('keep their rules where the environment says which to take', () => {
+    const { tables, tableOptions } = load(TABLES, { env: { SLUICE_TABLES: 'public.a, public.users' } });
+    expect(tableOptions).toHaveLength(2);
+    const taken = compilePatterns(tables);
+    expect(['a', 'users', 'b'].map((name) => taken({ schema: 'public', name }))).toEqual([true, true, false]);
+    expect(taken({ schema: 'odd.schema', name: 't' })).toBe(false);
+  });
+
+  it.each([
+    ['{ table: public.users, exlude: [x] }', 'config_unknown_key', 'tables.0.exlude', 'tables.exclude'],
+    ['{ table: "public.*" }', 'config_invalid', 'tables.0.table', 'docs/configuration.md'],
+    ['{ table: "!public.users" }', 'config_invalid', 'tables.0.table', ''],
+    ['{ table: users }', 'config_invalid', 'tables.0.table', ''],
+    ['{ mask: { a: hash } }', 'config_invalid', 'tables.0.table', ''],
+    ['{ table: public.users, mask: { a: rot13 } }', 'config_invalid', 'tables.0.mask.a: expected hash', ''],
+    ['{ table: public.users, mask: { a: keep-last-0 } }', 'config_invalid', 'tables.0.mask.a: expected hash', ''],
+    ['{ table: public.users, exclude: }', 'config_invalid', 'tables.0.exclude', ''],
+    ['{ table: public.users, evolve: no }', 'config_invalid', 'tables.0.evolve', ''],
+    ['7', 'config_invalid', 'tables.0', ''],
+    ['users', 'config_invalid', 'tables', ''],
+  ])('refused: %s', (entry, code, message, remedy) => {
+    const error = failure(() => load(`${URL_LINE}tables: [${entry}]`));
+    expect(error).toMatchObject({ code, message: expect.stringContaining(message), remedy: expect.stringContaining(remedy) });
+  });
+
+  it('source.context is off unless it is said, in the file or the environment', () => {
+    expect(load(`source: { url: "postgres://h/d", context: true }`).source.context).toBe(true);
+    expect(load(URL_LINE, { env: { SLUICE_SOURCE_CONTEXT: 'true' } }).source.context).toBe(true);
+    expect(failure(() => load(URL_LINE, { env: { SLUICE_SOURCE_CONTEXT: 'yes' } })).message).toContain('source.context');
   });
 });
 

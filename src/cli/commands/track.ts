@@ -1,6 +1,6 @@
-import { compilePatterns } from '../../config/index.ts';
+import { type Config, compilePatterns } from '../../config/index.ts';
 import { SluiceError } from '../../model/error.ts';
-import type { SourceStatus, TableName, TrackedTable } from '../../source/index.ts';
+import type { SourceStatus, TableName, TrackedTable, TrackOptions } from '../../source/index.ts';
 import type { Context, Register } from '../context.ts';
 import { renderTable } from '../output.ts';
 import { withProgress } from '../progress.ts';
@@ -28,11 +28,14 @@ export const register: Register = (program, bind) => {
           const tables = await listTables(sql);
           const matches = compilePatterns(patterns);
           if (!tables.some(matches)) throw noTables(patterns, await findUntrackable(sql, matches));
-          const selection = selectTables(tables, patterns, mendable(await readStatus(sql)));
+          const optionsOf = tableOptions(config);
+          const again = (await readStatus(sql)).tables.filter((table) => mendable(table, config) || optionsOf(table) !== undefined);
+          const selection = selectTables(tables, patterns, again);
           const label = { label: 'tracking', total: selection.fresh.length, unit: 'tables' };
-          const { lockTimeoutMs } = config.source;
+          const { lockTimeoutMs, context: withContext } = config.source;
+          const wanted = selection.fresh.map((table) => ({ ...table, options: optionsOf(table) }));
           const tracked = await withProgress(context, label, ({ update }) =>
-            track(sql, selection.fresh, { lockTimeoutMs, progress: update }),
+            track(sql, wanted, { lockTimeoutMs, context: withContext, progress: update }),
           );
           await context.print(asData(tracked, selection), () => report(context, tracked, selection));
         });
@@ -40,9 +43,15 @@ export const register: Register = (program, bind) => {
     );
 };
 
-/** Tracked tables whose triggers are incomplete, or whose shape changed: doctor says to track them again. */
-function mendable({ tables }: SourceStatus): TableName[] {
-  return tables.filter(({ problem }) => problem === 'bypassed' || problem === 'drifted');
+/** Tracked tables to track again: triggers are missing, the shape changed, or source.context did. */
+function mendable({ problem, stale, context }: SourceStatus['tables'][number], { source }: Config): boolean {
+  return problem === 'bypassed' || problem === 'drifted' || stale || context !== source.context;
+}
+
+/** What the configuration says of one table; undefined: nothing, so it keeps what it was tracked with. */
+function tableOptions({ tableOptions: all }: Config): (table: TableName) => TrackOptions | undefined {
+  const matchers = all.map(({ table, ...options }) => ({ matches: compilePatterns([table]), options }));
+  return (table) => matchers.findLast(({ matches }) => matches(table))?.options;
 }
 
 function asData(tracked: readonly TrackedTable[], { already, refused }: Selection): unknown {

@@ -12,7 +12,9 @@ CREATE TABLE lake.main.cdc (
   data JSON,
   cdc_seq BIGINT,
   cdc_xid BIGINT,
-  batch_id BIGINT
+  batch_id BIGINT,
+  -- Who and why, for tables that are tracked with `context`: {role, application_name, context}.
+  context JSON
 );
 
 -- The ledger: one row per batch that the lake holds, written in the transaction that brought the batch. batch_uuid identifies it;

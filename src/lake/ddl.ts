@@ -78,6 +78,7 @@ export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
       from: ident(table.own.valid_from),
       to: ident(table.own.valid_to),
       current: ident(table.own.is_current),
+      context: ident(table.own._context),
     }),
   );
   // A macro's names are bound when it is made, in the catalog of then, and again when it is used.
@@ -95,7 +96,7 @@ export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
   await sql.run('USE memory');
 }
 
-const OWN_TYPES = { _op: 'VARCHAR', _seq: 'BIGINT', _xid: 'BIGINT', _ts: 'TIMESTAMPTZ', _batch: 'BIGINT' } as const;
+const OWN_TYPES = { _op: 'VARCHAR', _seq: 'BIGINT', _xid: 'BIGINT', _ts: 'TIMESTAMPTZ', _batch: 'BIGINT', _context: 'JSON' } as const;
 
 function ownTargets(was: LakeTable | undefined, table: LakeTable): Target[] {
   return Object.entries(OWN_TYPES).map(([own, lakeType]) => {

@@ -113,9 +113,9 @@ async function openForWriting(fifo: string, failed: () => boolean): Promise<numb
 }
 
 function insertStatement(fifo: string, lineSize: number): string {
-  return `INSERT INTO temp.stage SELECT * REPLACE (coalesce(TRY_CAST(data AS JSON), to_json(data)) AS data) FROM read_csv(${literal(fifo)}, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"',
+  return `INSERT INTO temp.stage SELECT * REPLACE (coalesce(TRY_CAST(data AS JSON), to_json(data)) AS data, coalesce(TRY_CAST(context AS JSON), to_json(context)) AS context) FROM read_csv(${literal(fifo)}, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"',
     nullstr = '', allow_quoted_nulls = false, new_line = '\\n', strict_mode = true, max_line_size = ${lineSize}, buffer_size = ${2 * lineSize}, parallel = false,
-    columns = {cdc_seq: 'BIGINT', cdc_xid: 'BIGINT', cdc_ts: 'TIMESTAMPTZ', cdc_op: 'VARCHAR', table_id: 'INTEGER', data: 'VARCHAR'})`;
+    columns = {cdc_seq: 'BIGINT', cdc_xid: 'BIGINT', cdc_ts: 'TIMESTAMPTZ', cdc_op: 'VARCHAR', table_id: 'INTEGER', data: 'VARCHAR', context: 'VARCHAR'})`;
 }
 
 /** PostgreSQL writes no malformed CSV, so a line that seems to lack its closing quote was wider than the buffer. */

@@ -3,7 +3,7 @@ import type { BatchReader, Stager } from '../pipeline/ports.ts';
 import type { Engine } from './engine.ts';
 import { secretsOf } from './redact.ts';
 import { literal } from './sql.ts';
-import { STAGED_DATA, stageError, stageWith } from './stage.ts';
+import { stagedJson, stageError, stageWith } from './stage.ts';
 
 /**
  * Reads a batch by DuckDB's `postgres` extension (binary COPY underneath); `postgres_scanner` must be loaded. The source is attached for one
@@ -17,10 +17,13 @@ export function postgresStager(engine: Engine): Stager {
         try {
           return await stageWith(sql, async () => {
             await sql.run(`ATTACH OR REPLACE ${literal(reader.dsn)} AS source (TYPE postgres, READ_ONLY)`);
-            await sql.run(`INSERT INTO temp.stage SELECT * REPLACE (${STAGED_DATA} AS data) FROM postgres_query($source, $query)`, {
-              source: 'source',
-              query: reader.query,
-            });
+            await sql.run(
+              `INSERT INTO temp.stage SELECT * REPLACE (${stagedJson('data')} AS data, ${stagedJson('context')} AS context) FROM postgres_query($source, $query)`,
+              {
+                source: 'source',
+                query: reader.query,
+              },
+            );
           });
         } catch (error) {
           throw stageError(error, secretsOf(reader.dsn));

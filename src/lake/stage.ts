@@ -4,18 +4,20 @@ import type { Sql } from './engine.ts';
 import { lakeError } from './errors.ts';
 
 /**
- * A staged `data` as JSON that DuckDB can read. PostgreSQL's check stands for its own (0.4 s of one core per million rows), but for a text that is
+ * A staged column as JSON that DuckDB can read. PostgreSQL's check stands for its own (0.4 s of one core per million rows), but for a text that is
  * JSON to PostgreSQL and not to DuckDB: a lone surrogate such as "\\ud800" in a json column. It is kept as a JSON string that holds that text,
  * rather than stopping the batch for ever.
  */
-export const STAGED_DATA = `CASE WHEN contains(data::VARCHAR, '\\u') THEN coalesce(TRY_CAST(data::VARCHAR AS JSON), to_json(data::VARCHAR)) ELSE data END`;
+export function stagedJson(column: string): string {
+  return `CASE WHEN contains(${column}::VARCHAR, '\\u') THEN coalesce(TRY_CAST(${column}::VARCHAR AS JSON), to_json(${column}::VARCHAR)) ELSE ${column} END`;
+}
 
 /**
  * The staging table. A TEMP table of the engine's connection: it may be written beside the lake in one transaction, and it spills
  * to the temp directory where it exceeds the memory limit.
  */
 const CREATE =
-  'CREATE OR REPLACE TEMP TABLE stage (cdc_seq BIGINT, cdc_xid BIGINT, cdc_ts TIMESTAMPTZ, cdc_op VARCHAR, table_id INTEGER, data JSON)';
+  'CREATE OR REPLACE TEMP TABLE stage (cdc_seq BIGINT, cdc_xid BIGINT, cdc_ts TIMESTAMPTZ, cdc_op VARCHAR, table_id INTEGER, data JSON, context JSON)';
 
 /**
  * Empty the staging table, let `fill` insert the reader's rows, take the header off and check that all rows came.

@@ -84,14 +84,19 @@ async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncat
   }
   if (typed) {
     const columns = [_op, _seq, _xid, _ts, ...table.columns.map(({ name }) => name)];
-    await sql.run(
-      statement('typed_log', {
-        changes: log,
-        into: `${list(columns)}, ${ident(_batch)}`,
-        columns: `${list(columns, 't.')}, ${batchId}`,
-        typed: typed.relation,
-      }),
-    );
+    const context = typed.context && {
+      into: `, ${ident(table.own._context)}`,
+      from: ', s.context',
+      join: `JOIN temp.stage AS s ON s.cdc_seq = t.${ident(_seq)}`,
+    };
+    const parts = {
+      changes: log,
+      into: `${list(columns)}, ${ident(_batch)}${context ? context.into : ''}`,
+      columns: `${list(columns, 't.')}, ${batchId}${context ? context.from : ''}`,
+      typed: typed.relation,
+      with_context: context ? context.join : '',
+    };
+    await sql.run(statement('typed_log', parts));
   }
   const whole = truncates.filter(({ bound }) => bound === null);
   if (whole.length > 0) await sql.run(statement('truncated', { changes: log, own }), { batch_id: batchId, table_id: table.id });

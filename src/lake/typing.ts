@@ -10,6 +10,8 @@ import { ident, literal } from './sql.ts';
 export interface Typed {
   /** Temp table: our _op, _seq, _xid, _ts, then the table's columns. */
   readonly relation: string;
+  /** Whether changes of this table carry who made them and why. */
+  readonly context: boolean;
   /** Values that the lake's types can't hold. */
   readonly losses: readonly { readonly seq: string; readonly column: string | null; readonly reason: string }[];
 }
@@ -24,11 +26,13 @@ export interface Typed {
 export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, source: SourceTable): Promise<Typed> {
   const relation = `temp.${ident(`typed_${table.id}`)}`;
   const rows = `(FROM temp.stage WHERE table_id = ${table.id} AND cdc_op <> 'T')`;
+  const [about] = await sql.rows(`SELECT bool_or(context IS NOT NULL) AS context FROM temp.stage WHERE table_id = ${table.id}`);
+  const context = about?.context === true;
   const now = project(table.columns, ({ source: name }) => name, table.own);
   if (changes.every(({ change }) => change === 'table_added' || change === 'key_changed')) {
     try {
       await sql.run(`CREATE OR REPLACE TEMP TABLE ${ident(`typed_${table.id}`)} AS ${now.strict(rows)}`);
-      return { relation, losses: [] };
+      return { relation, context, losses: [] };
     } catch {
       // A value that does not fit, or a row of other columns: the ways below find out which. Nothing of DuckDB's message may be logged.
     }
@@ -69,7 +73,7 @@ export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, 
         losses.push({ seq: String(row.cdc_seq), column: null, reason: 'captured under a column name that is not known' });
     }
   }
-  return { relation, losses };
+  return { relation, context, losses };
 }
 
 const TOO_LARGE = '_sluice_too_large';

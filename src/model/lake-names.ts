@@ -1,7 +1,7 @@
 import type { SourceColumn } from './source-type.ts';
 
 /** Columns that the lake adds to those of the source. */
-export const OWN_COLUMNS = ['_op', '_seq', '_xid', '_ts', '_batch', 'valid_from', 'valid_to', 'is_current'] as const;
+export const OWN_COLUMNS = ['_op', '_seq', '_xid', '_ts', '_batch', '_context', 'valid_from', 'valid_to', 'is_current'] as const;
 export type OwnColumn = (typeof OWN_COLUMNS)[number];
 
 /** DuckLake refuses these while inlining is on, DuckDB hides its own `rowid` behind the third. One rule for all lakes. */

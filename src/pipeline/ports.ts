@@ -7,7 +7,7 @@ export interface BatchReader {
   /** libpq connection string for readers that connect themselves. Holds the password: never log it. */
   readonly dsn: string;
   /**
-   * One statement, hence one snapshot. Columns: cdc_seq int8, cdc_xid int8, cdc_ts timestamptz, cdc_op text, table_id int4, data text.
+   * One statement, hence one snapshot. Columns: cdc_seq int8, cdc_xid int8, cdc_ts timestamptz, cdc_op text, table_id int4, data json, context json.
    * Its first row has cdc_op 'B', all else null but `data`, which is the StageHeader as JSON.
    */
   readonly query: string;

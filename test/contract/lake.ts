@@ -43,9 +43,9 @@ export function stage(engine: Engine, batch: Batch, rows: readonly StageRow[]): 
   };
   return engine.exclusive((sql) =>
     stageWith(sql, async () => {
-      await sql.run("INSERT INTO temp.stage VALUES (NULL, NULL, NULL, 'B', NULL, $header)", { header: JSON.stringify(header) });
+      await sql.run("INSERT INTO temp.stage VALUES (NULL, NULL, NULL, 'B', NULL, $header, NULL)", { header: JSON.stringify(header) });
       for (const row of rows) {
-        await sql.run('INSERT INTO temp.stage VALUES ($seq::BIGINT, 777, $ts::TIMESTAMPTZ, $op, $table, $data)', {
+        await sql.run('INSERT INTO temp.stage VALUES ($seq::BIGINT, 777, $ts::TIMESTAMPTZ, $op, $table, $data, NULL)', {
           seq: String(row.seq),
           ts: row.ts ?? '2026-11-21 10:00:00.123456+00',
           op: row.op ?? 'I',
@@ -117,7 +117,7 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
       ]);
       const applied = await lake.apply(batch, staged, [], identity);
       expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 3, firstSeq: '10', lastSeq: '9007199254740993' });
-      expect(await see('SELECT * EXCLUDE (dl_ts, cdc_uuid) FROM cdc ORDER BY cdc_seq')).toEqual([
+      expect(await see('SELECT * EXCLUDE (dl_ts, cdc_uuid, context) FROM cdc ORDER BY cdc_seq')).toEqual([
         {
           cdc_ts: '2026-11-21 10:00:00.123456+00',
           cdc_op: 'U',

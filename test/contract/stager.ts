@@ -23,14 +23,16 @@ export async function makeBuffer(url: string, header: Partial<StageHeader> = {})
   const table = `stand_in_${randomUUID().replaceAll('-', '')}`;
   const batch = header.batch ?? randomUUID();
   const tables = header.tables ?? { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] };
-  await sql.unsafe(`CREATE TABLE ${table} (cdc_seq bigint, cdc_xid xid8, cdc_ts timestamptz, cdc_op "char", table_id int, data json)`);
+  await sql.unsafe(
+    `CREATE TABLE ${table} (cdc_seq bigint, cdc_xid xid8, cdc_ts timestamptz, cdc_op "char", table_id int, data json, context json)`,
+  );
   const rows = header.rows === undefined ? `(SELECT count(*) FROM ${table})` : String(header.rows);
   const query = `
     SELECT NULL::int8 AS cdc_seq, NULL::int8 AS cdc_xid, NULL::timestamptz AS cdc_ts, 'B'::text AS cdc_op, NULL::int4 AS table_id,
            json_build_object('batch', '${batch}', 'rows', ${rows}, 'sentinel', true,
-                             'tables', '${JSON.stringify(tables).replaceAll("'", "''")}'::json) AS data
+                             'tables', '${JSON.stringify(tables).replaceAll("'", "''")}'::json) AS data, NULL::json AS context
     UNION ALL
-    SELECT cdc_seq, cdc_xid::text::int8, cdc_ts, cdc_op::text, table_id, data FROM ${table}`;
+    SELECT cdc_seq, cdc_xid::text::int8, cdc_ts, cdc_op::text, table_id, data, context FROM ${table}`;
   return {
     table,
     batch,
@@ -196,8 +198,14 @@ export function stagerContract(name: string, make: () => { engine: Engine; serve
       const query = buffer.reader().query;
       const failing = [
         `SELECT 1/0`,
-        query.replace(', data FROM', ', CASE WHEN cdc_seq = 40000 THEN to_json(1 / (cdc_seq - 40000)) ELSE data END FROM'),
-        query.replace(', data FROM', ', CASE WHEN cdc_seq = 40000 THEN to_json(pg_terminate_backend(pg_backend_pid())) ELSE data END FROM'),
+        query.replace(
+          ', data, context FROM',
+          ', CASE WHEN cdc_seq = 40000 THEN to_json(1 / (cdc_seq - 40000)) ELSE data END, context FROM',
+        ),
+        query.replace(
+          ', data, context FROM',
+          ', CASE WHEN cdc_seq = 40000 THEN to_json(pg_terminate_backend(pg_backend_pid())) ELSE data END, context FROM',
+        ),
       ];
       for (const bad of failing) {
         const reader = buffer.reader({ query: bad, copyCsv: () => copy(url, `COPY (${bad}) TO STDOUT (FORMAT csv)`) });

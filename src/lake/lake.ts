@@ -143,7 +143,8 @@ async function applyStaged(
     epoch: source.epoch,
   });
   await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = $batch_id::BIGINT', { batch_id: batchId });
-  return { id: batch.id, batchId, rows, firstSeq, lastSeq };
+  const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
+  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed };
 }
 
 function toApplied(row: Row | undefined): Applied | undefined {
@@ -154,6 +155,7 @@ function toApplied(row: Row | undefined): Applied | undefined {
     rows: Number(row.rows),
     firstSeq: text(row.first_seq),
     lastSeq: text(row.last_seq),
+    changed: [],
   };
 }
 

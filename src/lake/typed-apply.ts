@@ -1,5 +1,6 @@
 import type { Evolution } from '../model/evolution.ts';
 import type { LakeTable } from '../model/table.ts';
+import { boundCondition } from './bound.ts';
 import { alterTable } from './ddl.ts';
 import type { Sql } from './engine.ts';
 import { full, keyColumns, list, placesOf } from './places.ts';
@@ -34,6 +35,8 @@ export interface TableBatch {
   /** Absent for a table that is gone or has no changes here. */
   readonly typed?: Typed;
   readonly truncates: readonly Truncate[];
+  /** Partitions whose condition DuckDB does not understand, as a hash: their rows stay in the state, and sluice.schema_change says so. */
+  readonly unable: readonly Truncate[];
 }
 
 /** Schema, typed log and state of every table of the batch, in the lake's transaction. */
@@ -51,7 +54,7 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   );
 }
 
-async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncates }: TableBatch): Promise<void> {
+async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncates, unable }: TableBatch): Promise<void> {
   const { table, changes } = evolution;
   await alterTable(sql, evolution);
   for (const change of changes) {
@@ -72,6 +75,16 @@ async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncat
       change: change.change,
       column_name: column,
       detail: from === null ? null : `from ${from}${to}`,
+    });
+  }
+  for (const { partition } of unable) {
+    await sql.run(statement('schema_change'), {
+      batch_id: batchId,
+      table_schema: table.lake.schema,
+      table_name: table.lake.name,
+      change: 'needs_load',
+      column_name: null,
+      detail: `partition ${partition} was truncated, and DuckDB does not understand its condition: its rows stay until the table is loaded anew`,
     });
   }
   const replaced = changes.some(({ change }) => change === 'table_replaced');
@@ -151,7 +164,7 @@ async function applyState(
   for (const { bound, seq } of truncates) {
     if (bound === null) continue;
     const later = typed ? ` AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${sameKey} AND l.${ident(table.own._seq)} > ${seq})` : '';
-    const gone = `${boundCondition(bound)}${later}`;
+    const gone = `${boundCondition(bound, table.columns)}${later}`;
     const { _op, _seq, _xid, _ts, _batch } = table.own;
     const logged = statement('remove_logged', {
       changes: full(places.changes),
@@ -186,14 +199,4 @@ async function removeByOldKey(sql: Sql, batchId: number, was: LakeTable, table: 
   const logged = { changes: full(places.changes), state, own: list([_op, _seq, _xid, _ts, _batch]), columns, gone };
   await sql.run(statement('remove_logged', logged), { seq: 0, batch_id: batchId });
   return sql.run(`DELETE FROM ${state} AS t WHERE ${gone}`);
-}
-
-/** A partition's condition as PostgreSQL prints it, for DuckDB: the same but for the names of some types. */
-export function boundCondition(bound: string): string {
-  return bound
-    .replaceAll(/::character varying(\(\d+\))?/g, '::VARCHAR')
-    .replaceAll(/::"?(?:name|bpchar|citext)"?/g, '::VARCHAR')
-    .replaceAll(/::character\(\d+\)/g, '::VARCHAR')
-    .replaceAll('::timestamp without time zone', '::TIMESTAMP')
-    .replaceAll('::timestamp with time zone', '::TIMESTAMPTZ');
 }

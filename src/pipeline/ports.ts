@@ -40,6 +40,8 @@ export interface Source {
   finish(batch: Batch, rows: number): Promise<void>;
   /** What the catalogue says of tracked tables now; an id that nobody knows is left out. */
   tables(ids: readonly number[]): Promise<SourceTable[]>;
+  /** Make what captures these tables anew where it does not fit them any more. Takes no lock on them. */
+  refresh(ids: readonly number[]): Promise<void>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
   /** What was finished after the batch of this ordinal, for another lake. */

@@ -116,7 +116,7 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
         { seq: 10, op: 'U', data: '{"a":"\\u0000","b":12345678901234567890.123456789012345678,"e":"🦆\\n"}' },
       ]);
       const applied = await lake.apply(batch, staged, [], identity);
-      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 3, firstSeq: '10', lastSeq: '9007199254740993' });
+      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 3, firstSeq: '10', lastSeq: '9007199254740993', changed: [] });
       expect(await see('SELECT * EXCLUDE (dl_ts, cdc_uuid, context) FROM cdc ORDER BY cdc_seq')).toEqual([
         {
           cdc_ts: '2026-11-21 10:00:00.123456+00',
@@ -168,7 +168,7 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
     test('an empty batch writes its ledger row', async () => {
       const batch = newBatch('move');
       const applied = await lake.apply(batch, await stage(engine, batch, []), [], identity);
-      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 0, firstSeq: null, lastSeq: null });
+      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 0, firstSeq: null, lastSeq: null, changed: [] });
       expect(await lake.find(batch.id)).toEqual(applied);
     });
 

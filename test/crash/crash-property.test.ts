@@ -37,6 +37,8 @@ interface Daemons extends AsyncDisposable {
   act(action: Action): Promise<void>;
   /** Bring everything into the lake; rejects where that does not come to an end. */
   drainAll(): Promise<void>;
+  /** Rows of a query on the lake, after `drainAll`. */
+  query(text: string): Promise<Record<string, unknown>[]>;
 }
 
 class Application implements AsyncDisposable {
@@ -107,6 +109,10 @@ class InProcess implements Daemons {
     for (let rounds = 1; (await last.round()) !== 'done'; rounds++) expect(rounds, 'rounds until all is drained').toBeLessThan(6);
   }
 
+  async query(text: string): Promise<Record<string, unknown>[]> {
+    return (await this.#running(0)).query(text);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const seat of [0, 1]) await this.#kill(seat);
   }
@@ -150,6 +156,10 @@ class Processes implements Daemons {
 
   drainAll(): Promise<void> {
     return this.#scene.drain();
+  }
+
+  query(text: string): Promise<Record<string, unknown>[]> {
+    return this.#scene.query(text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -210,12 +220,12 @@ class Arena implements AsyncDisposable {
       }
       await application.letGo('commit');
       await daemons.drainAll();
+      await this.#verify(daemons, application.expected);
     });
-    await this.#verify(application.expected);
   }
 
-  async #verify(expected: ReadonlyMap<string, Captured>): Promise<void> {
-    const rows = (await this.#scene.query(
+  async #verify(daemons: Daemons, expected: ReadonlyMap<string, Captured>): Promise<void> {
+    const rows = (await daemons.query(
       `SELECT cdc_op AS op, table_schema || '.' || table_name AS "table", data::VARCHAR AS data, cdc_seq::VARCHAR AS seq, cdc_xid::VARCHAR AS xid,
          batch_id::INT AS batch, (SELECT count(*) FROM sluice.gap)::INT AS gaps
        FROM main.cdc WHERE batch_id > ${this.#lastBatch} ORDER BY batch_id, cdc_seq`,

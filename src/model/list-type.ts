@@ -11,7 +11,8 @@ export function listOf(element: TypeMapping): TypeMapping {
     ...(element.parseType === 'VARCHAR' ? ['\\['] : []),
     ...(element.exact === 'no' ? [] : [element.parseType === 'VARCHAR' ? '[^\\]]*(?:[.e]|-0)' : '[^\\]]*-0[,\\]]']),
   ];
-  const each = (convert: (one: string) => string) => (list: string) => (convert('x') === 'x' ? list : `list_transform(${list}, lambda x: ${convert('x')})`);
+  const each = (convert: (one: string) => string) => (list: string) =>
+    convert('x') === 'x' ? list : `list_transform(${list}, lambda x: ${convert('x')})`;
   const texts = (text: string) => `from_json_strict(CASE WHEN ${text} LIKE '[[%' THEN 'many dimensions' ELSE ${text} END, '["VARCHAR"]')`;
   return mapping({
     lakeType,

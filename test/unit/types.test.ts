@@ -34,6 +34,7 @@ describe('names of columns in the lake', () => {
       ['é', 'É'],
       ['é', 'É'],
     ],
+    [['_ducklake_internal_row_id'], ['_sluice__ducklake_internal_row_id']],
     [
       ['row_id', 'End_Snapshot', '_sluice_row_id'],
       ['_sluice_row_id', '_sluice_End_Snapshot', '_sluice_row_id_2'],

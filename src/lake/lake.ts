@@ -77,8 +77,8 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
         fence.check();
         // An update that changes nothing is still one for DuckLake: it fences the gap as a batch is fenced.
         await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
-        await sql.run(GAP, { epoch: gap.epoch, from: gap.from, to: gap.to, cause: gap.cause });
-        return { value: undefined, lastBatchId: fence.lastBatchId };
+        const written = await sql.run(GAP, { epoch: gap.epoch, from: gap.from, to: gap.to, cause: gap.cause });
+        return { value: written > 0, lastBatchId: fence.lastBatchId };
       }),
     source: () =>
       session.use('reading the ledger', async (sql) => {

@@ -70,8 +70,11 @@ export interface Lake {
    * (another writer). Rejects with code `lake_already_holds` if the ledger has the batch.
    */
   apply(batch: Batch, staged: Staged, tables: readonly SourceTable[], source: SourceIdentity): Promise<Applied>;
-  /** Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning. */
-  recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<void>;
+  /**
+   * Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning.
+   * Returns whether it was new.
+   */
+  recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<boolean>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
   close(): Promise<void>;

@@ -286,8 +286,8 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
 
     test('a gap is recorded once per epoch', async () => {
       const gap = { epoch: randomUUID(), from: '2026-11-21T09:00:00.000001Z', to: '2026-11-21T09:05:00Z', cause: 'crash' };
-      await lake.recordGap(gap);
-      await lake.recordGap(gap);
+      expect(await lake.recordGap(gap)).toBe(true);
+      expect(await lake.recordGap(gap)).toBe(false);
       await lake.recordGap({ ...gap, epoch: randomUUID() });
       expect(await see('SELECT cause, from_ts FROM sluice.gap')).toEqual(
         Array(2).fill({ cause: 'crash', from_ts: '2026-11-21 09:00:00.000001+00' }),

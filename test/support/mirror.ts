@@ -2,13 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { expect } from 'vitest';
 import { placesFor } from '../../src/cli/lake.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Composition, compose, drainOnce } from '../../src/daemon/index.ts';
 import { extensionsFor, loadExtensions, openEngine, openForQuery, type Row } from '../../src/lake/index.ts';
 import { connect, install, type Sql, track } from '../../src/source/index.ts';
 import { freshDatabase, type PostgresAddress } from './postgres.ts';
+import { expectStateEqualsTable } from './state.ts';
 
 /** A tracked database and its lake, driven within this process. */
 export interface Mirror extends AsyncDisposable {
@@ -22,8 +22,8 @@ export interface Mirror extends AsyncDisposable {
   drain(): Promise<void>;
   /** Rows of a query on the lake. */
   query(sql: string, at?: string): Promise<Row[]>;
-  /** The state of these tables (schema.name) equals the source, and so does what the history has as current. Returns the rows of the last. */
-  expectState(...tables: string[]): Promise<Row[]>;
+  /** The state of these tables (schema.name) equals the source, and so does what the history has as current. */
+  expectState(...tables: string[]): Promise<void>;
 }
 
 export const MIRRORS = ['DuckDB file', 'DuckLake on SQLite', 'DuckLake on PostgreSQL'] as const;
@@ -74,23 +74,12 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
     drain: () => drainOnce({ ports: composition.ports, log }),
     query,
     expectState: async (...tables) => {
-      let last: Row[] = [];
-      for (const name of tables) {
-        const [schema = '', table = ''] = name.includes('.') ? name.split('.') : ['public', name];
-        const columns = await sql<{ name: string }[]>`
-          SELECT attname AS name FROM pg_attribute WHERE attrelid = format('%I.%I', ${schema}::text, ${table}::text)::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`;
-        const quoted = columns.map((column) => `"${column.name}"`);
-        const source = await sql.unsafe(`SELECT ${quoted.map((c) => `${c}::text AS ${c}`).join(', ')} FROM "${schema}"."${table}"`);
-        const cast = quoted.map((c) => `${c}::VARCHAR AS ${c}`).join(', ');
-        last = await query(`SELECT ${cast} FROM "${schema}"."${table}"`);
-        const sorted = (rows: readonly object[]) => rows.map((row) => JSON.stringify(Object.entries(row).sort())).sort();
-        expect(sorted(last), `state of ${name}`).toEqual(sorted(source.map((row) => ({ ...row }))));
-        const [described] = await query(`SELECT list(column_name ORDER BY column_name) AS names FROM (DESCRIBE "${schema}"."${table}")`);
-        expect(described?.names).toEqual(columns.map((column) => column.name).sort());
-        const current = await query(`SELECT ${cast} FROM "${schema}_history"."${table}" WHERE is_current`);
-        expect(sorted(current), `history of ${name}`).toEqual(sorted(last));
+      for (const one of tables) {
+        const [schema = '', name] = one.split('.');
+        await (name === undefined
+          ? expectStateEqualsTable(sql, query, 'public', schema)
+          : expectStateEqualsTable(sql, query, schema, name));
       }
-      return last;
     },
     [Symbol.asyncDispose]: async () => {
       await composition[Symbol.asyncDispose]();

@@ -14,4 +14,5 @@ export {
 } from './extensions.ts';
 export { openLake } from './lake.ts';
 export { openForQuery, type QueryLake } from './query.ts';
+export { readRegistry } from './registry.ts';
 export type { Column, Row } from './rows.ts';

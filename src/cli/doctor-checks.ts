@@ -1,13 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { type Config, configOptions, type LakeConfig, redactUrl } from '../config/index.ts';
-import { type Engine, extensionsFor, openLake, resolveExtension } from '../lake/index.ts';
+import { type Engine, extensionsFor, openLake, readRegistry, resolveExtension } from '../lake/index.ts';
 import type { SourceIdentity } from '../model/batch.ts';
+import { evolve, type SchemaChange } from '../model/evolution.ts';
 import { classify } from '../model/fault.ts';
+import type { LakeTable, SourceTable } from '../model/table.ts';
 import { assertSameSource } from '../pipeline/index.ts';
-import type { Finding } from '../source/index.ts';
+import type { Finding, TrackedColumns, TrackOptions } from '../source/index.ts';
+import { misfits } from './column-types.ts';
 import type { Context, Io } from './context.ts';
 import { placesFor, whileLocked, withEngine } from './lake.ts';
-import { readIdentity, withSource } from './source.ts';
+import { readIdentity, readTrackedTables, withSource } from './source.ts';
+import { tableLabel, tableOptions } from './tables.ts';
 
 /** What is wrong as a finding, with the remedy that goes with the error. */
 function failed(check: string, error: unknown): Finding {
@@ -31,10 +35,71 @@ export function checkConfig(config: Config, { io }: Context): Finding[] {
 
 export async function checkSource(config: Config): Promise<Finding[]> {
   try {
-    return await withSource(config, (sql, { diagnose }) => diagnose(sql));
+    return await withSource(config, async (sql, { diagnose, readColumns }) => {
+      const findings = await diagnose(sql);
+      if (!findings.some(({ check, level }) => check === 'install' && level === 'ok')) return findings;
+      const optionsOf = tableOptions(config);
+      return [...findings, ...(await readColumns(sql)).flatMap((table) => checkOptions(table, optionsOf(table)))];
+    });
   } catch (error) {
     return [failed('source', error)];
   }
+}
+
+/** Whether a table's options fit its columns, and sluice.yaml says what it is tracked with. `wanted`: what sluice.yaml says, if anything. */
+export function checkOptions(table: TrackedColumns, wanted: TrackOptions | undefined): Finding[] {
+  const check = tableLabel(table);
+  const remedy = 'Correct its options in `tables`, then run `sluice track`.';
+  const findings = misfits(table.columns, wanted?.types ?? table.types).map(
+    ({ message, ends }): Finding => ({ level: ends ? 'error' : 'warning', check, message, remedy }),
+  );
+  if (wanted === undefined) return findings;
+  const rules = Object.fromEntries(table.columns.flatMap(({ name, rule }) => (rule === null ? [] : [[name, rule]])));
+  const wantedRules = { ...Object.fromEntries((wanted.exclude ?? []).map((name) => [name, 'exclude'])), ...wanted.mask };
+  const differ = [
+    ...(same(rules, wantedRules) ? [] : ['exclude or mask']),
+    ...(same(table.types, wanted.types ?? {}) ? [] : ['types']),
+    ...(table.evolve === (wanted.evolve ?? 'follow') ? [] : ['evolve']),
+  ];
+  if (differ.length === 0) return findings;
+  const message = `sluice.yaml has changed what it is tracked with: ${differ.join(', ')}`;
+  return [...findings, { level: 'warning', check, message, remedy: 'Run `sluice track`: only that applies it.' }];
+}
+
+function same(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
+  const sorted = (record: Readonly<Record<string, string>>) => JSON.stringify(Object.entries(record).sort());
+  return sorted(one) === sorted(other);
+}
+
+/** Tables set to freeze or stop that differ from what the lake has of them. */
+export function checkEvolve(known: readonly LakeTable[], tables: readonly SourceTable[]): Finding[] {
+  return tables.flatMap((now): Finding[] => {
+    const table = known.find(({ id, dropped }) => id === now.id && !dropped);
+    if (now.evolve === 'follow' || table === undefined) return [];
+    const changes = changesOf(table, now).map(describeChange).join(', ');
+    if (changes === '') return [];
+    const check = tableLabel(now);
+    if (now.evolve === 'freeze') {
+      const remedy = 'Leave it so: the log has all of it. Or set evolve: follow in sluice.yaml and run `sluice track`.';
+      return [{ level: 'warning', check, message: `is frozen, and the lake does not follow: ${changes}`, remedy }];
+    }
+    const remedy =
+      'Set evolve: follow for it in sluice.yaml, run `sluice track`, and start the daemon again. Nothing is lost: its changes wait.';
+    return [{ level: 'error', check, message: `is set to evolve: stop and has changed, which ends the daemon: ${changes}`, remedy }];
+  });
+}
+
+function changesOf(table: LakeTable, now: SourceTable): readonly SchemaChange[] {
+  try {
+    return evolve(table, { ...now, evolve: 'follow' }, []).changes;
+  } catch {
+    // A choice in `types:` that does not fit has a finding of its own.
+    return [];
+  }
+}
+
+function describeChange(change: SchemaChange): string {
+  return 'column' in change ? `${change.change} ${change.column.source}` : change.change;
 }
 
 /** Whose lake it has to be. Undefined where the source can't say: its own check has told why. */
@@ -47,7 +112,7 @@ export async function checkLake(config: Config, io: Io): Promise<Finding[]> {
       const extensions = await checkExtensions(engine, config);
       const findings = [ok('engine', `DuckDB ${engine.version}, ${engine.platform}`), ...(await checkSpace(config)), ...extensions];
       if (extensions.some(({ level }) => level === 'error')) return findings;
-      return [...findings, await checkWriting(engine, config)];
+      return [...findings, ...(await checkWriting(engine, config))];
     });
   } catch (error) {
     return [failed('engine', error)];
@@ -78,7 +143,7 @@ async function checkExtensions(engine: Engine, config: Config): Promise<Finding[
 /** More rows than `lake.inline_rows` usually is, so that a file must be written to the data path. */
 const PROBE_ROWS = 5_000;
 
-async function checkWriting(engine: Engine, config: Config): Promise<Finding> {
+async function checkWriting(engine: Engine, config: Config): Promise<Finding[]> {
   const place =
     config.lake.type === 'duckdb' ? config.lake.path : `${redactUrl(config.lake.catalog)}, data in ${redactPath(config.lake.data)}`;
   const lake = openLake(engine, config.lake);
@@ -97,10 +162,12 @@ async function checkWriting(engine: Engine, config: Config): Promise<Finding> {
       await sql.run('CREATE OR REPLACE TABLE lake.sluice.doctor_probe (n BIGINT)');
       await sql.run('DROP TABLE lake.sluice.doctor_probe');
     });
-    return ok('lake', `opened and written to: ${place}`);
+    const known = await engine.exclusive((sql) => readRegistry(sql));
+    const tables = identity === undefined ? [] : await readTrackedTables(config);
+    return [ok('lake', `opened and written to: ${place}`), ...checkEvolve(known, tables)];
   } catch (error) {
     const { message, remedy } = classify(error);
-    return { level: 'error', check: 'lake', message: `${message} (${place})`, remedy };
+    return [{ level: 'error', check: 'lake', message: `${message} (${place})`, remedy }];
   } finally {
     await lake.close();
   }

@@ -18,10 +18,19 @@ source:
   url: ${quote(url)}
   # ${described('source.lock_timeout')}
   # lock_timeout: ${preset('source.lock_timeout')}
+  # ${described('source.context')}
+  # context: true
 
 # Tables that sluice track takes: * and ? are wildcards, "!…" excludes, the last match wins.
 ${catalogue(tables)}
 tables:${patterns(tables)}
+  # A table with options of its own, all of them optional (docs/configuration.md):
+  # - table: ${quote(example(tables))}
+  #   key: [id]                        # what tells rows apart, where the table has no fit key
+  #   exclude: [password]              # never captured
+  #   mask: { email: hash }            # or constant, null, keep-last-4: what is captured instead
+  #   types: { amount: "decimal(30,8)" }   # what a column becomes in the lake: sluice status --types
+  #   evolve: follow                   # or freeze, stop: what happens when its columns change
 
 # The lake: a DuckLake, its catalog in a SQLite file and its Parquet files in a folder. Paths are relative to this file.
 # In production keep the catalog in PostgreSQL: several programs can then read and write at once, and data may lie in S3.
@@ -56,6 +65,11 @@ function patterns(tables: readonly SourceTable[]): string {
   const taken = schemas.map((schema) => `${patternFor(schema, 'x').slice(0, -1)}*`);
   const left = tables.filter((table) => table.refusal !== null).map((table) => `!${label(table)}`);
   return [...taken, ...left].map((pattern) => `\n  - ${quote(pattern)}`).join('');
+}
+
+function example(tables: readonly SourceTable[]): string {
+  const table = tables.find(({ refusal }) => refusal === null);
+  return table ? label(table) : 'public.users';
 }
 
 function label({ schema, name }: SourceTable): string {

@@ -16,8 +16,44 @@ export interface LakeStatus {
   readonly lastCut: string | null;
   /** Rows of sluice.gap, oldest first. */
   readonly gaps: readonly Row[];
+  /** Values that a lake type can't hold, counted by table and column as they were called then. */
+  readonly losses: readonly Loss[];
+  /** Rows of sluice.schema_change, the last first, at most CHANGES_SHOWN. */
+  readonly schemaChanges: readonly Row[];
+  /** How far each table is, by its id in the source. */
+  readonly tables: ReadonlyMap<number, TableWatermark>;
 }
 
+export interface Loss {
+  readonly schema: string;
+  readonly table: string;
+  /** Null: the whole row, captured under names that the lake does not know. */
+  readonly column: string | null;
+  readonly values: number;
+}
+
+/** A table's row of sluice.watermark. */
+export interface TableWatermark {
+  readonly schema: string;
+  readonly name: string;
+  /** Rows of its current state; null: it has no key and so no state. */
+  readonly rows: number | null;
+  /** The number of the last batch with changes of it, and the sequence and time of the last of these; null: none yet. */
+  readonly lastBatch: number | null;
+  readonly lastSeq: number | string | null;
+  readonly lastChange: string | null;
+  /** Seconds that the lake's last batch took from its cut to the lake. */
+  readonly lag: number | null;
+}
+
+const CHANGES_SHOWN = 20;
+
+const WATERMARKS = `SELECT t.table_id, t.key IS NOT NULL AS keyed, w.table_schema, w.table_name, w."rows", w.last_batch,
+    w.last_seq, w.last_change_ts, epoch(w.lag) AS lag
+  FROM sluice.watermark AS w JOIN sluice."table" AS t ON t.lake_schema = w.table_schema AND t.lake_name = w.table_name AND NOT t.dropped`;
+const LOSSES = `SELECT table_schema AS schema, table_name AS "table", column_name AS "column", count(*) AS "values" FROM sluice.loss GROUP BY ALL ORDER BY ALL`;
+const CHANGES = `SELECT batch_id, table_schema, table_name, change, column_name, detail, noted_ts FROM sluice.schema_change
+  ORDER BY batch_id DESC, noted_ts DESC LIMIT ${CHANGES_SHOWN}`;
 const LEDGER = 'SELECT count(*) AS batches, coalesce(sum("rows"), 0)::BIGINT AS rows, max(cut_ts) AS last_cut FROM sluice.batch';
 const GAPS = 'SELECT * FROM sluice.gap ORDER BY ALL';
 
@@ -42,7 +78,7 @@ export async function readLakeStatus(
   try {
     if (!(await lakeExists(config))) {
       if (done > 0) throw notThere('lake_missing', 'There is no lake at the configured place', done);
-      return { batches: 0, rows: 0, lastCut: null, gaps: [] };
+      return { batches: 0, rows: 0, lastCut: null, gaps: [], losses: [], schemaChanges: [], tables: new Map() };
     }
     return await withEngine(config, io, async (engine) => {
       await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), placesFor(config));
@@ -53,7 +89,15 @@ export async function readLakeStatus(
       const gaps = (await lake.query(GAPS)).rows;
       // With a gap the daemon has already said what this lake lacks.
       if (known === undefined && gaps.length === 0 && done > 0) throw notThere('lake_empty', 'The lake is empty', done);
-      return { batches: Number(ledger?.batches), rows: Number(ledger?.rows), lastCut: ledger?.last_cut?.toString() ?? null, gaps };
+      return {
+        batches: Number(ledger?.batches),
+        rows: Number(ledger?.rows),
+        lastCut: ledger?.last_cut?.toString() ?? null,
+        gaps,
+        losses: (await lake.query(LOSSES)).rows as unknown as Loss[],
+        schemaChanges: (await lake.query(CHANGES)).rows,
+        tables: new Map((await lake.query(WATERMARKS)).rows.map((row) => [Number(row.table_id), toWatermark(row)])),
+      };
     });
   } catch (error) {
     return classify(error);
@@ -66,6 +110,18 @@ function notThere(code: string, what: string, done: number): SluiceError {
     `${what}, but the source has finished ${plural(done, 'batch', 'batches')}.`,
     'Check lake in the configuration (paths are relative to the file), or restore the lake: sluice run would begin a new one, with a gap.',
   );
+}
+
+function toWatermark(row: Row): TableWatermark {
+  return {
+    schema: String(row.table_schema),
+    name: String(row.table_name),
+    rows: row.keyed === true ? Number(row.rows) : null,
+    lastBatch: row.last_batch as number | null,
+    lastSeq: row.last_seq as number | string | null,
+    lastChange: row.last_change_ts?.toString() ?? null,
+    lag: row.lag as number | null,
+  };
 }
 
 function toIdentity(row: Row): SourceIdentity {

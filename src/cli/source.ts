@@ -1,5 +1,6 @@
 import type { Config } from '../config/index.ts';
 import type { SourceIdentity } from '../model/batch.ts';
+import type { SourceTable } from '../model/table.ts';
 import type { Sql } from '../source/index.ts';
 
 type Source = typeof import('../source/index.ts');
@@ -26,4 +27,12 @@ export async function readIdentity({ source: { url, lockTimeoutMs } }: Config): 
   const { PostgresSource } = await import('../source/index.ts');
   await using source = new PostgresSource({ url, lockTimeoutMs });
   return await source.identity();
+}
+
+/** The tracked tables as the lake is to follow them. Needs schema audit. */
+export async function readTrackedTables(config: Config): Promise<SourceTable[]> {
+  const ids = await withSource(config, async (sql, { readColumns }) => (await readColumns(sql)).map(({ id }) => id));
+  const { PostgresSource } = await import('../source/index.ts');
+  await using source = new PostgresSource(config.source);
+  return await source.tables(ids);
 }

@@ -1,10 +1,16 @@
-import { compilePatterns, patternFor, type TableMatcher } from '../config/index.ts';
+import { type Config, compilePatterns, patternFor, type TableMatcher } from '../config/index.ts';
 import { SluiceError } from '../model/error.ts';
-import { listRefused, type RefusedTable, type SourceTable, type Sql, type TableName } from '../source/index.ts';
+import { listRefused, type RefusedTable, type SourceTable, type Sql, type TableName, type TrackOptions } from '../source/index.ts';
 
 /** schema.table as PostgreSQL and our patterns write it: with double quotes where a name needs them. */
 export function tableLabel({ schema, name }: TableName): string {
   return patternFor(schema, name);
+}
+
+/** What the configuration says of one table; undefined: nothing, so it keeps what it was tracked with. */
+export function tableOptions({ tableOptions: all }: Config): (table: TableName) => TrackOptions | undefined {
+  const matchers = all.map(({ table, ...options }) => ({ matches: compilePatterns([table]), options }));
+  return (table) => matchers.findLast(({ matches }) => matches(table))?.options;
 }
 
 export interface Selection {

@@ -16,4 +16,5 @@ export {
 export { openLake } from './lake.ts';
 export { type ProjectedColumn, type Projection, projectColumns, projectTable } from './projection.ts';
 export { openForQuery, type QueryLake } from './query.ts';
+export { readRegistry } from './registry.ts';
 export type { Column, Row } from './rows.ts';

@@ -20,7 +20,7 @@ export interface Evolution {
   readonly changes: readonly SchemaChange[];
   /** The table whose typed log it goes on with: itself as it was, or one of the same name that is gone. Columns are matched by attnum. */
   readonly was?: LakeTable;
-  /** The id of the one that is gone. */
+  /** The id whose row of `sluice.table` this one takes over: of one that is gone, or its own when there is more to note than its changes say. */
   readonly replaces?: number;
 }
 
@@ -35,14 +35,16 @@ export function evolve(known: LakeTable | undefined, now: SourceTable, others: r
     if (known === undefined) return { table: { ...empty(now), dropped: true }, changes: [] };
     return { table: { ...known, dropped: true }, changes: known.dropped ? [] : [{ change: 'table_dropped' }], was: known };
   }
-  if (known === undefined || known.dropped) return added(now, others);
-  // A restored table has another oid, and its columns other numbers: a dump leaves dropped columns out.
-  if (known.relid !== now.relid) return follow(byName(known, now), now, others);
+  if (known === undefined) return added(now, others);
+  // A source that was restored to a time before the table was dropped: its typed log and history are still there.
+  if (known.dropped) return replaced(known, now, others);
+  // A restored table has another oid, and its columns other numbers, which the next rename has to be held against.
+  if (known.relid !== now.relid) return { ...follow(byName(known, now), now, others), replaces: known.id };
   return follow(known, now, others);
 }
 
 function follow(known: LakeTable, now: SourceTable, others: readonly LakeTable[]): Evolution {
-  if (now.evolve === 'freeze') return { table: { ...known, relid: now.relid }, changes: [], was: known };
+  if (now.evolve === 'freeze') return { table: frozen(known, now), changes: [], was: known };
   const columns = columnsOf(now);
   const changes: SchemaChange[] = [];
   const renamed = known.source.schema !== now.schema || known.source.name !== now.name;
@@ -68,7 +70,7 @@ function follow(known: LakeTable, now: SourceTable, others: readonly LakeTable[]
       'Set evolve: follow for it in sluice.yaml, run `sluice track`, and start the daemon again. Nothing is lost: its changes wait.',
     );
   }
-  const lake = renamed ? placeOf(now, others) : known.lake;
+  const lake = renamed ? placeOf(now, others, known.lake) : known.lake;
   const names = lakeColumnNames(now.columns);
   return {
     table: {
@@ -100,24 +102,57 @@ function empty(now: SourceTable): LakeTable {
   };
 }
 
-/** A table that the lake does not have: new, or in the place of one of the same name that is gone, whose typed log it goes on with. */
+/** The lake keeps its columns, its key and its name; a value still comes to its column when the source has renamed that. */
+function frozen(known: LakeTable, now: SourceTable): LakeTable {
+  const source = (column: LakeColumn) => now.columns.find(({ attnum }) => attnum === column.attnum)?.name ?? column.source;
+  return { ...known, relid: now.relid, columns: known.columns.map((column) => ({ ...column, source: source(column) })) };
+}
+
+/** A table that the lake does not have under this id: new, known under another id, or in the place of one of the same name that is gone. */
 function added(now: SourceTable, tables: readonly LakeTable[]): Evolution {
+  // Schema audit was made anew, and gave the same table another id.
+  const itself = tables.find(({ relid, dropped }) => relid === now.relid && !dropped);
+  if (itself) {
+    const others = tables.filter((table) => table !== itself);
+    return { ...follow({ ...itself, id: now.id }, now, others), replaces: itself.id };
+  }
   const before = tables.find(({ source }) => source.schema === now.schema && source.name === now.name);
+  if (before)
+    return replaced(
+      before,
+      now,
+      tables.filter((table) => table !== before),
+    );
+  const own = lakeColumnNames(now.columns).own;
+  const table = { ...empty(now), lake: placeOf(now, tables), columns: columnsOf(now), key: now.key, own };
+  return { table, changes: [{ change: 'table_added' }] };
+}
+
+/** A table in the place of one that is gone, whose typed log and history it goes on with. Its state begins empty. */
+function replaced(before: LakeTable, now: SourceTable, others: readonly LakeTable[]): Evolution {
   const columns = columnsOf(now);
   const own = lakeColumnNames(now.columns).own;
-  if (!before)
-    return { table: { ...empty(now), lake: placeOf(now, tables), columns, key: now.key, own }, changes: [{ change: 'table_added' }] };
-  // Schema audit was made anew, and gave the same table another id.
-  if (before.relid === now.relid && !before.dropped) return { ...follow({ ...before, id: now.id }, now, tables), replaces: before.id };
   const was = byName(before, now);
-  const table = { ...empty(now), lake: before.lake, columns, key: now.key, own, left: leftOf(was, columns, own) };
+  const same = before.source.schema === now.schema && before.source.name === now.name;
+  const lake = same ? before.lake : placeOf(now, others, before.lake);
+  const table = { ...empty(now), lake, columns, key: now.key, own, left: leftOf(was, columns, own) };
   return { table, changes: [{ change: 'table_replaced' }], was, replaces: before.id };
 }
 
-/** The table with its columns numbered as those of the same name are now; what is there no more gets a number below zero. */
+/**
+ * The table with its columns, and so its key, numbered as those of the same name are now: a dump leaves dropped columns out. What is there no
+ * more gets a number below zero.
+ */
 function byName(known: LakeTable, now: SourceTable): LakeTable {
-  const number = (column: LakeColumn) => now.columns.find(({ name }) => name === column.source)?.attnum ?? -column.attnum;
-  return { ...known, columns: known.columns.map((column) => ({ ...column, attnum: number(column) })) };
+  const numbers = new Map(
+    known.columns.map(({ attnum, source }) => [attnum, now.columns.find(({ name }) => name === source)?.attnum ?? -Math.abs(attnum)]),
+  );
+  const number = (attnum: number) => numbers.get(attnum) ?? -Math.abs(attnum);
+  return {
+    ...known,
+    columns: known.columns.map((column) => ({ ...column, attnum: number(column.attnum) })),
+    key: known.key?.map(number) ?? null,
+  };
 }
 
 function columnsOf(now: SourceTable): LakeColumn[] {
@@ -141,18 +176,30 @@ function leftOf(known: LakeTable, columns: readonly LakeColumn[], own: LakeTable
   });
 }
 
-const RESERVED: ReadonlySet<string> = new Set(['main', 'sluice', 'information_schema', 'pg_catalog', 'temp', 'system']);
+/** Schemas that the lake has itself, and names that its own statements, as `USE memory`, take for a database. */
+const RESERVED: ReadonlySet<string> = new Set([
+  ...['main', 'sluice', 'information_schema', 'pg_catalog'],
+  ...['temp', 'system', 'memory', 'lake', 'lake_now'],
+]);
 
 /**
  * Schema and name in the lake: the source's, but schemas that the lake needs itself, or whose name ends as those of typed log and history, get
- * the prefix `_sluice_`; of names that differ in case only, which DuckDB takes for one, later ones get the suffix `_2`, `_3` ….
+ * the prefix `_sluice_`; of names that differ in case only, which DuckDB takes for one, later ones get the suffix `_2`, `_3` …. So does one whose
+ * name a table has that is gone, for its typed log stays.
+ * @param mine where it is so far: a name that differs from that in case only would be its own obstacle
  */
-function placeOf({ schema, name }: SourceTable, others: readonly LakeTable[]): LakeTable['lake'] {
+function placeOf({ schema, name }: SourceTable, others: readonly LakeTable[], mine?: LakeTable['lake']): LakeTable['lake'] {
   const lakeSchema = RESERVED.has(fold(schema)) || /_(changes|history)$/i.test(schema) ? `_sluice_${schema}` : schema;
-  const taken = new Set(others.map(({ lake }) => `${fold(lake.schema)}\0${fold(lake.name)}`));
+  const taken = new Set(others.flatMap(({ lake }) => placesOf(lake)));
   let free = name;
-  for (let count = 2; taken.has(`${fold(lakeSchema)}\0${fold(free)}`); count += 1) free = `${name}_${count}`;
-  return { schema: lakeSchema, name: free };
+  for (let count = 2; placesOf({ schema: lakeSchema, name: free }).some((place) => taken.has(place)); count += 1) free = `${name}_${count}`;
+  const [place] = placesOf({ schema: lakeSchema, name: free });
+  return mine && placesOf(mine)[0] === place ? mine : { schema: lakeSchema, name: free };
+}
+
+/** State, typed log and history: a source schema may be called `_sluice_a`, and another `a_changes`. */
+function placesOf({ schema, name }: LakeTable['lake']): string[] {
+  return ['', '_changes', '_history'].map((suffix) => `${fold(schema)}${suffix}\0${fold(name)}`);
 }
 
 /** DuckDB compares identifiers byte by byte but for the case of ASCII letters. */

@@ -204,19 +204,30 @@ const PROBLEMS: Record<TableProblem, { level: 'warning' | 'error'; what: string;
   },
 };
 
-function checkTable({ schema, name, key, problem, details }: TableStatus): Finding[] {
+function checkTable({ schema, name, key, problem, details, stale }: TableStatus): Finding[] {
   const check = `${schema}.${name}`;
   if (problem) {
     const { level, what, remedy } = PROBLEMS[problem];
     return [{ level, check, message: details.length > 0 ? `${what} (${details.join(', ')})` : what, remedy }];
   }
-  if (key === null)
-    return [
+  const findings: Finding[] = [];
+  if (stale) {
+    findings.push(
       warning(
         check,
-        'has no key: it is logged, but will have no current state',
-        'Give it a primary key, then run `sluice track` for it again.',
+        'its columns or its key changed: it is captured right, but the slow way',
+        'Run `sluice track`, or: select audit.refresh(…) with its table_id.',
       ),
-    ];
-  return [ok(check, 'captured')];
+    );
+  }
+  if (key === null) {
+    findings.push(
+      warning(
+        check,
+        'has no key: it is logged, but has no current state',
+        'Give it a primary key, or name one with `key` in `tables`, then run `sluice track` for it again.',
+      ),
+    );
+  }
+  return findings.length > 0 ? findings : [ok(check, 'captured')];
 }

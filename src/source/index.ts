@@ -1,4 +1,5 @@
 export { PostgresSource, type SourceOptions } from './batches.ts';
+export { readColumns, type TrackedColumn, type TrackedColumns } from './columns.ts';
 export { type ConnectOptions, connect, type Sql } from './connect.ts';
 export { diagnose, type Finding } from './diagnose.ts';
 export { assertInstalled, type InstallResult, install, uninstall } from './install.ts';

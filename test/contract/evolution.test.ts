@@ -18,6 +18,7 @@ const EVOLUTIONS: readonly { what: string; ddl: string; changes: readonly string
   },
   { what: 'a column is dropped', ddl: 'ALTER TABLE item DROP COLUMN n', changes: ['column_dropped'] },
   { what: 'a column is renamed', ddl: 'ALTER TABLE item RENAME COLUMN v TO value', changes: ['column_renamed'] },
+  { what: 'a column is renamed in case only', ddl: 'ALTER TABLE item RENAME COLUMN w TO "W"', changes: ['column_renamed'] },
   {
     what: 'two columns exchange their names',
     ddl: 'ALTER TABLE item RENAME COLUMN v TO tmp; ALTER TABLE item RENAME COLUMN w TO v; ALTER TABLE item RENAME COLUMN tmp TO w',
@@ -172,5 +173,19 @@ describe.each(MIRRORS)('schema changes: %s', (kind) => {
         `SELECT change, detail LIKE '%part_0%' AS named FROM sluice.schema_change WHERE table_schema = '${schema}' AND change = 'needs_load'`,
       ),
     ).toEqual([{ change: 'needs_load', named: true }]);
+  });
+
+  test('names that DuckDB takes for others', async () => {
+    await using mirror = await openMirror(sharedPostgres(18), kind);
+    await mirror.run('CREATE SCHEMA memory; CREATE SCHEMA lake; CREATE TABLE item (id int PRIMARY KEY)');
+    await mirror.run('CREATE TABLE memory.t (id int PRIMARY KEY); CREATE TABLE lake.t (id int PRIMARY KEY)');
+    await mirror.track('item', 'memory.t', 'lake.t');
+    await mirror.run('INSERT INTO item VALUES (1); INSERT INTO memory.t VALUES (2); INSERT INTO lake.t VALUES (3)');
+    await mirror.drain();
+    await mirror.run('ALTER TABLE item RENAME TO "Item"; INSERT INTO "Item" VALUES (4)');
+    await mirror.drain();
+    await mirror.expectState('Item');
+    expect(await mirror.query('FROM _sluice_memory.t UNION ALL FROM _sluice_lake.t ORDER BY 1')).toEqual([{ id: 2 }, { id: 3 }]);
+    expect(await mirror.query('SELECT id FROM _sluice_memory_history.t WHERE is_current')).toEqual([{ id: 2 }]);
   });
 });

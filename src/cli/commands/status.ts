@@ -2,8 +2,9 @@ import { formatDuration } from '../../config/index.ts';
 import type { Fault } from '../../model/fault.ts';
 import type { SourceStatus } from '../../source/index.ts';
 import type { Context, Register } from '../context.ts';
-import type { LakeStatus } from '../lake-status.ts';
-import { formatBytes, paint, plural, renderTable } from '../output.ts';
+import type { LakeStatus, TableWatermark } from '../lake-status.ts';
+import { formatBytes, formatCount, paint, plural, renderTable } from '../output.ts';
+import { showTypes } from '../show-types.ts';
 import { readIdentity, withSource } from '../source.ts';
 import { tableLabel } from '../tables.ts';
 
@@ -17,26 +18,33 @@ interface Status {
   readonly running: boolean;
   /** A crash has emptied the buffer; the daemon will name the gap. */
   readonly bufferLost: boolean;
-  readonly tables: SourceStatus['tables'];
+  /** As the source has them; `lake`: how far the lake is with them, null: it does not have the table, or can't be read. */
+  readonly tables: readonly (SourceStatus['tables'][number] & { readonly lake: TableWatermark | null })[];
   /** Spans whose changes were lost at the source, as the lake lists them; null: the lake can't be read. */
   readonly gaps: LakeStatus['gaps'] | null;
+  /** Values that are NULL in the lake's typed tables, counted by table and column; null as above. */
+  readonly losses: LakeStatus['losses'] | null;
+  /** The last changes of tables that the lake has followed; null as above. */
+  readonly schemaChanges: LakeStatus['schemaChanges'] | null;
   readonly batches: {
     readonly done: number;
     readonly open: SourceStatus['openBatch'];
     readonly last: SourceStatus['lastBatch'];
   };
-  readonly lake: Omit<LakeStatus, 'gaps'> | { readonly error: Omit<Fault, 'retry'> };
+  readonly lake: Pick<LakeStatus, 'batches' | 'rows' | 'lastCut'> | { readonly error: Omit<Fault, 'retry'> };
 }
 
 export const register: Register = (program, bind) => {
   program
     .command('status')
     .description(
-      'show lag, tracked tables, batches and gaps; exit 1 if the lake is missing or of another source, or a table is not captured',
+      'show lag, tracked tables, batches, gaps and losses; exit 1 if the lake is missing or of another source, or a table is not captured',
     )
+    .option('--types [table...]', 'show instead how the lake holds each column, and what of it is lost (default: all tracked tables)')
     .action(
-      bind(async (context) => {
+      bind(async (context, { types }: { types?: true | string[] }) => {
         const config = context.config();
+        if (types !== undefined) return showTypes(context, config, types === true ? [] : types);
         const { readLakeStatus } = await import('../lake-status.ts');
         const source = await withSource(config, async (sql, { assertInstalled, readStatus }) => {
           await assertInstalled(sql);
@@ -53,24 +61,28 @@ export const register: Register = (program, bind) => {
 
 function combine(source: SourceStatus, lake: LakeStatus | Fault): Status {
   const { waitingSince } = source;
-  const { gaps, ...ledger } =
-    'gaps' in lake ? lake : { gaps: null, error: { code: lake.code, message: lake.message, remedy: lake.remedy } };
+  const read = 'gaps' in lake ? lake : undefined;
   return {
     lag: waitingSince === null ? 0 : Math.max(0, (Date.now() - Date.parse(waitingSince)) / 1000),
     waitingSince,
     bufferBytes: source.bufferBytes,
     running: source.led,
     bufferLost: !source.sentinel,
-    tables: source.tables,
-    gaps,
+    tables: source.tables.map((table) => ({ ...table, lake: read?.tables.get(table.id) ?? null })),
+    gaps: read?.gaps ?? null,
+    losses: read?.losses ?? null,
+    schemaChanges: read?.schemaChanges ?? null,
     batches: { done: source.batchesDone, open: source.openBatch, last: source.lastBatch },
-    lake: ledger,
+    lake:
+      'gaps' in lake
+        ? { batches: lake.batches, rows: lake.rows, lastCut: lake.lastCut }
+        : { error: { code: lake.code, message: lake.message, remedy: lake.remedy } },
   };
 }
 
 function report(context: Context, status: Status): string {
   const { stdout } = context.io;
-  const { batches, lake, gaps } = status;
+  const { batches, lake, gaps, losses } = status;
   const lines: [string, string][] = [
     ['daemon', status.running ? 'running' : paint(stdout, 'yellow', 'not running')],
     [
@@ -97,14 +109,43 @@ function report(context: Context, status: Status): string {
       'gaps',
       gaps.length === 0 ? 'none' : paint(stdout, 'red', `${plural(gaps.length, 'gap')}: sluice query "FROM sluice.gap"`),
     ]);
+  if (losses !== null) {
+    const values = losses.reduce((sum, loss) => sum + loss.values, 0);
+    lines.push(['losses', values === 0 ? 'none' : paint(stdout, 'yellow', `${plural(values, 'value')}: sluice query "FROM sluice.loss"`)]);
+  }
   if (status.bufferLost) lines.push(['', paint(stdout, 'red', 'a crash has emptied the buffer: the daemon will name the gap')]);
   const head = lines.map(([name, text]) => `${name.padEnd(9)}${text}`);
   if (status.tables.length === 0) return [...head, '', 'No table is tracked. Next: sluice track'].join('\n');
-  const rows = status.tables.map((table) => [tableLabel(table), table.capture, table.key?.join(', ') ?? 'none', problemOf(table)]);
-  return [...head, '', renderTable(stdout, [{ head: 'table' }, { head: 'capture' }, { head: 'key' }, { head: 'state' }], rows)].join('\n');
+  const rows = status.tables.map((table) => [
+    tableLabel(table),
+    table.key?.join(', ') ?? 'none: log only',
+    table.lake?.rows ?? '',
+    table.lake?.lastChange ?? '',
+    table.lake?.lag == null ? '' : formatDuration(Math.round(table.lake.lag * 1000)),
+    lossesOf(table.lake, losses ?? []),
+    problemOf(table),
+  ]);
+  const heads = [{ head: 'table' }, { head: 'key' }, { head: 'rows', align: 'right' }, { head: 'last change' }, { head: 'lag' }] as const;
+  const parts = [...head, '', renderTable(stdout, [...heads, { head: 'losses' }, { head: 'capture' }], rows)];
+  const changes = (status.schemaChanges ?? []).filter(({ change }) => change !== 'table_added').slice(0, CHANGES_SHOWN);
+  if (changes.length === 0) return parts.join('\n');
+  const cells = changes.map((row) => [
+    tableLabel({ schema: String(row.table_schema), name: String(row.table_name) }),
+    ...[row.change, row.column_name, row.detail, row.batch_id, row.noted_ts],
+  ]);
+  const columns = [{ head: 'schema changes' }, { head: '' }, { head: 'column' }, { head: '' }, { head: 'batch', align: 'right' }] as const;
+  return [...parts, '', renderTable(stdout, [...columns, { head: 'noted' }], cells)].join('\n');
 }
 
-function problemOf({ problem, details }: SourceStatus['tables'][number]): string {
-  if (problem === null) return 'captured';
+const CHANGES_SHOWN = 5;
+
+/** `amount 3, doc 1`; whole rows stand under `row`. */
+function lossesOf(lake: TableWatermark | null, losses: LakeStatus['losses']): string {
+  const mine = losses.filter(({ schema, table }) => schema === lake?.schema && table === lake.name);
+  return mine.map(({ column, values }) => `${column ?? 'row'} ${formatCount(values)}`).join(', ');
+}
+
+function problemOf({ problem, details, stale }: SourceStatus['tables'][number]): string {
+  if (problem === null) return stale ? 'captured, slowly: see sluice doctor' : 'captured';
   return details.length === 0 ? problem : `${problem}: ${details.join(', ')}`;
 }

@@ -1,11 +1,12 @@
 import { type Config, compilePatterns } from '../../config/index.ts';
 import { SluiceError } from '../../model/error.ts';
-import type { SourceStatus, TableName, TrackedTable, TrackOptions } from '../../source/index.ts';
+import type { SourceStatus, TableName, TrackedColumns, TrackedTable } from '../../source/index.ts';
+import { misfits, rulesInForce } from '../column-types.ts';
 import type { Context, Register } from '../context.ts';
 import { renderTable } from '../output.ts';
 import { withProgress } from '../progress.ts';
 import { withSource } from '../source.ts';
-import { findUntrackable, noTables, type Selection, selectTables, tableLabel } from '../tables.ts';
+import { findUntrackable, noTables, type Selection, selectTables, tableLabel, tableOptions } from '../tables.ts';
 
 export const register: Register = (program, bind) => {
   program
@@ -23,7 +24,7 @@ export const register: Register = (program, bind) => {
             'For example: sluice track "public.*"',
           );
         }
-        await withSource(config, async (sql, { assertInstalled, listTables, readStatus, track }) => {
+        await withSource(config, async (sql, { assertInstalled, listTables, readColumns, readStatus, track }) => {
           await assertInstalled(sql);
           const tables = await listTables(sql);
           const matches = compilePatterns(patterns);
@@ -37,7 +38,8 @@ export const register: Register = (program, bind) => {
           const tracked = await withProgress(context, label, ({ update }) =>
             track(sql, wanted, { lockTimeoutMs, context: withContext, progress: update }),
           );
-          await context.print(asData(tracked, selection), () => report(context, tracked, selection));
+          const notes = notesOn(await readColumns(sql));
+          await context.print(asData(tracked, selection, notes), () => report(context, tracked, selection, notes));
         });
       }),
     );
@@ -48,24 +50,29 @@ function mendable({ problem, stale, context }: SourceStatus['tables'][number], {
   return problem === 'bypassed' || problem === 'drifted' || stale || context !== source.context;
 }
 
-/** What the configuration says of one table; undefined: nothing, so it keeps what it was tracked with. */
-function tableOptions({ tableOptions: all }: Config): (table: TableName) => TrackOptions | undefined {
-  const matchers = all.map(({ table, ...options }) => ({ matches: compilePatterns([table]), options }));
-  return (table) => matchers.findLast(({ matches }) => matches(table))?.options;
+/** The rules in force for a table, then what is wrong with them. */
+type Notes = (table: TableName) => readonly string[];
+
+function notesOn(columns: readonly TrackedColumns[]): Notes {
+  return ({ schema, name }) => {
+    const table = columns.find((one) => one.schema === schema && one.name === name);
+    return table ? [...rulesInForce(table), ...misfits(table.columns, table.types).map(({ message }) => message)] : [];
+  };
 }
 
-function asData(tracked: readonly TrackedTable[], { already, refused }: Selection): unknown {
+function asData(tracked: readonly TrackedTable[], { already, refused }: Selection, notes: Notes): unknown {
   return {
-    tracked,
-    already: already.map(({ schema, name }) => ({ schema, name })),
+    tracked: tracked.map((table) => ({ ...table, rules: notes(table) })),
+    already: already.map(({ schema, name }) => ({ schema, name, rules: notes({ schema, name }) })),
     refused: refused.map(({ schema, name, refusal }) => ({ schema, name, refusal })),
   };
 }
 
-function report(context: Context, tracked: readonly TrackedTable[], { already, refused }: Selection): string {
+function report(context: Context, tracked: readonly TrackedTable[], { already, refused }: Selection, notes: Notes): string {
+  const note = (table: TableName, notice: string | null) => [...(notice === null ? [] : [notice]), ...notes(table)].join('; ');
   const rows = [
-    ...tracked.map((table) => [tableLabel(table), 'tracked', table.key?.join(', ') ?? 'none', table.notice]),
-    ...already.map((table) => [tableLabel(table), 'was tracked', table.key?.join(', ') ?? 'none', null]),
+    ...tracked.map((table) => [tableLabel(table), 'tracked', table.key?.join(', ') ?? 'none', note(table, table.notice)]),
+    ...already.map((table) => [tableLabel(table), 'was tracked', table.key?.join(', ') ?? 'none', note(table, null)]),
     ...refused.map((table) => [tableLabel(table), 'refused', table.key?.join(', ') ?? 'none', table.refusal]),
   ];
   return renderTable(context.io.stdout, [{ head: 'table' }, { head: '' }, { head: 'key' }, { head: 'note' }], rows);

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { type Config, configOptions, type LakeConfig, redactUrl } from '../config/index.ts';
-import { type Engine, extensionsFor, openLake, resolveExtension } from '../lake/index.ts';
+import { type Engine, extensionsFor, openLake, resolveExtension, whileLocked } from '../lake/index.ts';
 import type { SourceIdentity } from '../model/batch.ts';
 import { classify } from '../model/fault.ts';
 import { assertSameSource } from '../pipeline/index.ts';
 import type { Finding } from '../source/index.ts';
 import type { Context, Io } from './context.ts';
-import { placesFor, whileLocked, withEngine } from './lake.ts';
+import { placesFor, withEngine } from './lake.ts';
 import { readIdentity, withSource } from './source.ts';
 
 /** What is wrong as a finding, with the remedy that goes with the error. */

@@ -14,4 +14,6 @@ export {
 } from './extensions.ts';
 export { openLake } from './lake.ts';
 export { openForQuery, type QueryLake } from './query.ts';
+export { type RebuildOptions, type Rebuilt, readTables, rebuildTable } from './rebuild.ts';
 export type { Column, Row } from './rows.ts';
+export { whileLocked } from './while-locked.ts';

@@ -39,12 +39,14 @@ const SLICE_SIZE = 250_000;
 /** How often the swap is tried while a daemon keeps committing. Between two tries only what came in meanwhile is replayed. */
 const ATTEMPTS = 50;
 
-/** The tables that the lake has or had. */
+/** The tables that the lake has or had with columns, by name. */
 export async function readTables(engine: Engine, config: LakeConfig): Promise<LakeTable[]> {
   const session = new LakeSession(engine, config);
   try {
     await whileLocked(() => session.acquire());
-    return await session.use('reading the tables', (sql) => readRegistry(sql));
+    const tables = await session.use('reading the tables', (sql) => readRegistry(sql));
+    const name = ({ source }: LakeTable) => `${source.schema}\0${source.name}`;
+    return tables.filter(({ columns }) => columns.length > 0).sort((a, b) => (name(a) < name(b) ? -1 : 1));
   } finally {
     await session.close();
   }
@@ -244,7 +246,8 @@ class Replay {
       ', ',
     );
     const number = first === last ? 'l.cdc_seq' : 'row_number() OVER (ORDER BY l.batch_id, l.cdc_seq)';
-    const changes = await sql.run(statement('stage_logged', { ids, number }), { first, last });
+    await sql.run(statement('stage_logged', { ids, number }), { first, last });
+    const [counted] = await sql.rows('SELECT count(*) AS n FROM temp.stage');
     const staged = await stagedRows(sql);
     const truncates = await readTruncates(sql);
     const batches: TableBatch[] = [];
@@ -260,7 +263,7 @@ class Replay {
         }),
       );
     }
-    return { batches, changes };
+    return { batches, changes: Number(counted?.n) };
   }
 
   #beside({ table, was, ...evolution }: Evolution): Evolution {

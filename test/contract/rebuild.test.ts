@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { LakeSession } from '../../src/lake/session.ts';
+import { testEngine } from '../lake/support.ts';
 import { MIRRORS, type Mirror, openMirror } from '../support/mirror.ts';
 import { sharedPostgres } from '../support/shared.ts';
 import { EVOLUTIONS } from './evolutions.ts';
@@ -56,7 +58,7 @@ describe.each(KINDS)('rebuild: %s', (kind) => {
       await mirror.damage(...damages('item', 'v'));
       expect(await picture(mirror, 'item')).not.toEqual(before);
       const progress: number[] = [];
-      const rebuilt = await mirror.rebuild('item', { sliceSize, progress: (batch) => progress.push(batch) });
+      const rebuilt = await mirror.rebuild('item', { sliceSize, progress: (batch) => void progress.push(batch) });
       expect(rebuilt).toMatchObject({ schema: 'public', name: 'item', rows: 8, losses: 12 });
       expect(progress).toEqual([...progress].sort((a, b) => a - b));
       expect(await picture(mirror, 'item')).toEqual(before);
@@ -173,6 +175,35 @@ describe.each(KINDS)('rebuild beside a daemon: %s', (kind) => {
     expect(rebuilt.rows).toBe(8);
     await mirror.expectState('item');
   });
+
+  test.skipIf(kind === 'DuckDB file')(
+    'a batch that is being applied while a table is swapped in is undone, and can be tried again',
+    async () => {
+      await using mirror = await openMirror(sharedPostgres(18), kind);
+      await mirror.run('CREATE TABLE item (id int PRIMARY KEY)');
+      await mirror.track('item');
+      await mirror.run('INSERT INTO item VALUES (1)');
+      await mirror.drain();
+      const engine = await testEngine(['ducklake', 'postgres_scanner']);
+      const session = new LakeSession(engine, mirror.lake);
+      const apply = (meanwhile: () => Promise<unknown>) =>
+        session.write('a batch', async (sql, fence) => {
+          fence.check();
+          await sql.run('INSERT INTO lake.public.item VALUES (2)');
+          await meanwhile();
+          await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
+          return { value: undefined, lastBatchId: fence.lastBatchId };
+        });
+      await session.acquire();
+      await expect(apply(() => mirror.rebuild('item'))).rejects.toMatchObject({ code: 'lake_conflict' });
+      expect(await mirror.query('FROM public.item')).toEqual([{ id: 1 }]);
+      await session.acquire();
+      await apply(async () => {});
+      expect(await mirror.query('FROM public.item ORDER BY 1')).toEqual([{ id: 1 }, { id: 2 }]);
+      await session.close();
+      await engine.close();
+    },
+  );
 
   test('neither harms the other, and readers always see a whole table', async () => {
     await using mirror = await openMirror(sharedPostgres(18), kind);

@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { placesFor } from '../../src/cli/lake.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Composition, compose, drainOnce } from '../../src/daemon/index.ts';
-import { attachStatement } from '../../src/lake/config.ts';
+import { attachStatement, type LakeConfig } from '../../src/lake/config.ts';
 import {
   extensionsFor,
   loadExtensions,
@@ -26,6 +26,7 @@ export interface Mirror extends AsyncDisposable {
   readonly sql: Sql;
   readonly url: string;
   readonly composition: Composition;
+  readonly lake: LakeConfig;
   /** Run statements of the application. */
   run(text: string): Promise<void>;
   track(...names: string[]): Promise<void>;
@@ -74,6 +75,7 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
   await loadExtensions(other, extensionsFor(config.lake, 'fifo'), placesFor(config));
   return {
     sql,
+    lake: config.lake,
     damage: async (...statements) => {
       await composition.ports.lake.release();
       await other.run(attachStatement(config.lake, 'write'));

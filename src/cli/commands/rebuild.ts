@@ -21,7 +21,7 @@ export const register: Register = (program, bind) => {
         await assertLakeExists(config);
         const rebuilt = await withEngine(config, context.io, async (engine) => {
           await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), placesFor(config));
-          const tables = (await readTables(engine, config.lake)).filter(({ columns }) => columns.length > 0);
+          const tables = await readTables(engine, config.lake);
           for (const pattern of patterns) assertMeant(pattern, tables);
           const done: Rebuilt[] = [];
           for (const table of tables.filter(({ source }) => matches(source))) {

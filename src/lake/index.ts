@@ -16,5 +16,7 @@ export {
 export { openLake } from './lake.ts';
 export { type ProjectedColumn, type Projection, projectColumns, projectTable } from './projection.ts';
 export { openForQuery, type QueryLake } from './query.ts';
+export { type RebuildOptions, type Rebuilt, readTables, rebuildTable } from './rebuild.ts';
 export { readRegistry } from './registry.ts';
 export type { Column, Row } from './rows.ts';
+export { whileLocked } from './while-locked.ts';

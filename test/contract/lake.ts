@@ -117,7 +117,7 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
       ]);
       const applied = await lake.apply(batch, staged, [], identity);
       expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 3, firstSeq: '10', lastSeq: '9007199254740993', changed: [] });
-      expect(await see('SELECT * EXCLUDE (dl_ts, cdc_uuid, context) FROM cdc ORDER BY cdc_seq')).toEqual([
+      expect(await see('SELECT * EXCLUDE (dl_ts, cdc_uuid, context, table_id) FROM cdc ORDER BY cdc_seq')).toEqual([
         {
           cdc_ts: '2026-11-21 10:00:00.123456+00',
           cdc_op: 'U',

@@ -5,7 +5,18 @@ import pino from 'pino';
 import { placesFor } from '../../src/cli/lake.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Composition, compose, drainOnce } from '../../src/daemon/index.ts';
-import { extensionsFor, loadExtensions, openEngine, openForQuery, type Row } from '../../src/lake/index.ts';
+import { attachStatement, type LakeConfig } from '../../src/lake/config.ts';
+import {
+  extensionsFor,
+  loadExtensions,
+  openEngine,
+  openForQuery,
+  type RebuildOptions,
+  type Rebuilt,
+  type Row,
+  readTables,
+  rebuildTable,
+} from '../../src/lake/index.ts';
 import { connect, install, type Sql, track } from '../../src/source/index.ts';
 import { freshDatabase, type PostgresAddress } from './postgres.ts';
 import { expectStateEqualsTable } from './state.ts';
@@ -15,11 +26,16 @@ export interface Mirror extends AsyncDisposable {
   readonly sql: Sql;
   readonly url: string;
   readonly composition: Composition;
+  readonly lake: LakeConfig;
   /** Run statements of the application. */
   run(text: string): Promise<void>;
   track(...names: string[]): Promise<void>;
   /** Drain until the buffer is empty. */
   drain(): Promise<void>;
+  /** Write to the lake by hand, as `lake`. */
+  damage(...statements: string[]): Promise<void>;
+  /** `sluice rebuild`, with an engine of its own as the command has. */
+  rebuild(name: string, options?: RebuildOptions): Promise<Rebuilt>;
   /** Rows of a query on the lake. */
   query(sql: string, at?: string): Promise<Row[]>;
   /** The state of these tables (schema.name) equals the source, and so does what the history has as current. */
@@ -55,8 +71,26 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
       await open.close();
     }
   };
+  const other = await openEngine({ log, threads: 1 });
+  await loadExtensions(other, extensionsFor(config.lake, 'fifo'), placesFor(config));
   return {
     sql,
+    lake: config.lake,
+    damage: async (...statements) => {
+      await composition.ports.lake.release();
+      await other.run(attachStatement(config.lake, 'write'));
+      try {
+        for (const text of statements) await other.run(text);
+      } finally {
+        await other.run('DETACH lake');
+      }
+    },
+    rebuild: async (name, options) => {
+      await composition.ports.lake.release();
+      const table = (await readTables(other, config.lake)).find(({ source }) => source.name === name);
+      if (table === undefined) throw new Error(`the lake has no table ${name}`);
+      return rebuildTable(other, config.lake, table, options);
+    },
     url: database.url,
     composition,
     run: async (text) => {
@@ -84,6 +118,7 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
     [Symbol.asyncDispose]: async () => {
       await composition[Symbol.asyncDispose]();
       await reader.close();
+      await other.close();
       await sql.end({ timeout: 1 });
       await database.drop().catch(() => {});
       await catalog?.drop().catch(() => {});

@@ -34,7 +34,7 @@ AS $$
     WHERE f.level = 0
   )
   SELECT coalesce(jsonb_agg(jsonb_build_object('attnum', a.attnum, 'name', a.attname, 'type', r.type
-      || CASE WHEN r.type ? 'element' THEN jsonb_build_object('dimensions', a.attndims) ELSE '{}' END
+      || CASE WHEN r.type ? 'element' THEN jsonb_build_object('dimensions', greatest(a.attndims, t.typndims)) ELSE '{}' END
       || CASE t.typtype WHEN 'd' THEN jsonb_build_object('domain', format_type(a.atttypid, NULL)) ELSE '{}' END)
     ORDER BY a.attnum), '[]')
   FROM pg_attribute a

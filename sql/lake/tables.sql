@@ -14,7 +14,9 @@ CREATE TABLE lake.main.cdc (
   cdc_xid BIGINT,
   batch_id BIGINT,
   -- Who and why, for tables that are tracked with `context`: {role, application_name, context}.
-  context JSON
+  context JSON,
+  -- The table's id in audit.tracked_table: its name is the one of when the batch was read, and another table may have had it in the same batch.
+  table_id INTEGER
 );
 
 -- The ledger: one row per batch that the lake holds, written in the transaction that brought the batch. batch_uuid identifies it;
@@ -69,6 +71,9 @@ CREATE TABLE lake.sluice.schema_change (
   detail VARCHAR,
   noted_ts TIMESTAMPTZ
 );
+
+-- The same for `sluice rebuild`: each Evolution (src/model/evolution.ts) whole, in the order in which the lake carried it out; position: within a batch.
+CREATE TABLE lake.sluice.schema_history (batch_id BIGINT, position INTEGER, table_id INTEGER, evolution JSON);
 
 -- How far each table is. Every table is as of the last cut; lag is what the last batch took from its cut to the lake.
 CREATE VIEW lake.sluice.watermark AS

@@ -1,5 +1,5 @@
 -- sql/lake/typed_log.sql
--- A table's typed changes of this batch into its typed log.
--- {changes} the typed log · {into} its columns · {columns} the same of {typed}, the typed changes, which lack the batch
--- {with_context} how they come by their context: nothing, where no change of the batch has one
-INSERT INTO {changes} ({into}) SELECT {columns} FROM {typed} AS t {with_context}
+-- A table's typed changes into its typed log.
+-- {changes} the typed log · {into} its columns · {columns} the same of t, the typed changes, and s, the staged ones
+-- {typed} the typed changes · {with_stage} the join with temp.stage; nothing where t says it all
+INSERT INTO {changes} ({into}) SELECT {columns} FROM {typed} AS t {with_stage}

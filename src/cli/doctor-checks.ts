@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { type Config, configOptions, type LakeConfig, redactUrl } from '../config/index.ts';
-import { type Engine, extensionsFor, openLake, readRegistry, resolveExtension } from '../lake/index.ts';
+import { type Engine, extensionsFor, openLake, readRegistry, resolveExtension, whileLocked } from '../lake/index.ts';
 import type { SourceIdentity } from '../model/batch.ts';
 import { evolve, type SchemaChange } from '../model/evolution.ts';
 import { classify } from '../model/fault.ts';
@@ -9,7 +9,7 @@ import { assertSameSource } from '../pipeline/index.ts';
 import type { Finding, TrackedColumns, TrackOptions } from '../source/index.ts';
 import { misfits } from './column-types.ts';
 import type { Context, Io } from './context.ts';
-import { placesFor, whileLocked, withEngine } from './lake.ts';
+import { placesFor, withEngine } from './lake.ts';
 import { readIdentity, readTrackedTables, withSource } from './source.ts';
 import { tableLabel, tableOptions } from './tables.ts';
 

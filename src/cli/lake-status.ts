@@ -1,11 +1,11 @@
 import type { LakeConfig } from '../config/index.ts';
-import { extensionsFor, loadExtensions, openForQuery, type Row } from '../lake/index.ts';
+import { extensionsFor, loadExtensions, openForQuery, type Row, whileLocked } from '../lake/index.ts';
 import type { SourceIdentity } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import { classify, type Fault } from '../model/fault.ts';
 import { assertSameSource } from '../pipeline/index.ts';
 import type { Io } from './context.ts';
-import { lakeExists, placesFor, whileLocked, withEngine } from './lake.ts';
+import { lakeExists, placesFor, withEngine } from './lake.ts';
 import { plural } from './output.ts';
 
 /** What the lake's own tables say. */

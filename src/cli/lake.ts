@@ -2,16 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { access, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { version } from '@duckdb/node-api';
 import type { LakeConfig } from '../config/index.ts';
 import { type Engine, type ExtensionPlaces, openEngine } from '../lake/index.ts';
-import { classify } from '../model/fault.ts';
+import { SluiceError } from '../model/error.ts';
 import type { Io } from './context.ts';
 import { warnings } from './logger.ts';
-
-/** How long a command waits for a file-based lake that the daemon holds during a batch. */
-const PATIENCE_MS = 10_000;
 
 /**
  * Give the engine a folder of its own to spill to where the configuration names none; it is gone when `work` has ended. The engine makes
@@ -60,15 +56,12 @@ export async function lakeExists({ lake }: LakeConfig): Promise<boolean> {
   );
 }
 
-/** Try again, for a while, what fails because the daemon holds the lake's file: it lets go between batches. */
-export async function whileLocked<T>(attempt: () => Promise<T>): Promise<T> {
-  const end = Date.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (classify(error).code !== 'lake_locked' || Date.now() > end) throw error;
-      await sleep(50 + 100 * Math.random());
-    }
-  }
+/** @throws SluiceError lake_missing */
+export async function assertLakeExists(config: LakeConfig): Promise<void> {
+  if (await lakeExists(config)) return;
+  throw new SluiceError(
+    'lake_missing',
+    'There is no lake yet at the configured place.',
+    'sluice run makes it; sluice doctor shows where it is looked for.',
+  );
 }

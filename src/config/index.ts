@@ -4,4 +4,5 @@ export { formatDuration, parseDuration } from './duration.ts';
 export { DEFAULT_FILE, type LoadOptions, loadConfig, loadLakeConfig } from './load.ts';
 export { type ConfigOption, configOptions } from './options.ts';
 export { compilePatterns, patternFor, type TableMatcher } from './patterns.ts';
+export { distance } from './problems.ts';
 export { redactUrl } from './redact.ts';

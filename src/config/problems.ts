@@ -55,7 +55,7 @@ export function nearestKey(key: string): string | undefined {
 }
 
 /** Edits (insert, delete, replace, swap of neighbours) from one word to the other. */
-function distance(a: string, b: string): number {
+export function distance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   const at = (i: number, j: number) => rows[i]?.[j] ?? Number.POSITIVE_INFINITY;
   for (let i = 1; i <= a.length; i++) {

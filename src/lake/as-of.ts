@@ -33,7 +33,7 @@ export async function attachAsOf(sql: Sql, at: string): Promise<void> {
   await sql.run("ATTACH ':memory:' AS lake");
   await sql.run('CREATE SCHEMA lake.sluice');
   await sql.run(`CREATE VIEW lake.main.cdc AS FROM ${NOW}.main.cdc WHERE batch_id <= ${last}`);
-  for (const table of ['batch', 'batch_table', 'loss', 'schema_change']) {
+  for (const table of ['batch', 'batch_table', 'loss', 'schema_change', 'schema_history']) {
     await sql.run(`CREATE VIEW lake.sluice.${table} AS FROM ${NOW}.sluice.${table} WHERE batch_id <= ${last}`);
   }
   await sql.run(`CREATE VIEW lake.sluice.gap AS FROM ${NOW}.sluice.gap WHERE to_ts <= ${literal(String(cut.cut))}::TIMESTAMPTZ`);

@@ -22,6 +22,7 @@ interface Target {
  * A table is altered in place by one ALTER, or by several that add columns; for anything more it is made anew out of itself. Several other
  * ALTERs of one table beside changes of its rows in one transaction make a DuckDB file refuse the commit, and a DuckLake accept it and
  * be unreadable from then on ("Column with name … already exists", 1.5.5; test/lake/evolution.test.ts).
+ * The history follows by `alterHistory`.
  */
 export async function alterTable(sql: Sql, { was, table, changes }: Evolution): Promise<void> {
   if (changes.length === 0) return;
@@ -38,7 +39,13 @@ export async function alterTable(sql: Sql, { was, table, changes }: Evolution): 
   if (before && hadState && (replaced || table.key === null)) await sql.run(`DROP TABLE ${full(before.state)}`);
   if (table.key !== null) await reshape(sql, hadState && !replaced ? before?.state : undefined, places.state, columns);
   await reshape(sql, before?.changes, places.changes, [...ownTargets(was, table), ...columns, ...leftTargets(was, table)]);
-  if (before && inLake(before.history) !== inLake(places.history)) await sql.run(`DROP VIEW IF EXISTS ${full(before.history)}`);
+}
+
+/** Make the history anew where the table has changed; that of a table that is gone stays. */
+export async function alterHistory(sql: Sql, { was, table, changes }: Evolution): Promise<void> {
+  if (changes.length === 0 || table.dropped) return;
+  const before = was && placesOf(was).history;
+  if (before && inLake(before) !== inLake(placesOf(table).history)) await sql.run(`DROP VIEW IF EXISTS ${full(before)}`);
   await makeHistory(sql, table);
 }
 

@@ -1,8 +1,5 @@
 import { type DuckDBConnection, DuckDBScalarFunction, VARCHAR } from '@duckdb/node-api';
-import { type ExactKind, exactText } from './exact.ts';
-
-/** Name of the scalar function in the engine: sluice_exact(data VARCHAR, keys VARCHAR) → VARCHAR. */
-export const EXACT = 'sluice_exact';
+import { EXACT, type ExactKind, exactText } from './exact.ts';
 
 /**
  * Give the engine the scanner of exact.ts as a scalar function, for all its connections. `keys` is a JSON object from key to kind.

@@ -1,3 +1,6 @@
+/** Name of the scanner as a scalar function of the engine: sluice_exact(data VARCHAR, keys VARCHAR) → VARCHAR. */
+export const EXACT = 'sluice_exact';
+
 /** What the scanner does with a column's value; see TypeMapping.exact. */
 export type ExactKind = 'number' | 'json' | 'array';
 

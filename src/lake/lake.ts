@@ -77,8 +77,8 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
         fence.check();
         // An update that changes nothing is still one for DuckLake: it fences the gap as a batch is fenced.
         await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
-        await sql.run(GAP, { epoch: gap.epoch, from: gap.from, to: gap.to, cause: gap.cause });
-        return { value: undefined, lastBatchId: fence.lastBatchId };
+        const written = await sql.run(GAP, { epoch: gap.epoch, from: gap.from, to: gap.to, cause: gap.cause });
+        return { value: written > 0, lastBatchId: fence.lastBatchId };
       }),
     source: () =>
       session.use('reading the ledger', async (sql) => {
@@ -143,7 +143,8 @@ async function applyStaged(
     epoch: source.epoch,
   });
   await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = $batch_id::BIGINT', { batch_id: batchId });
-  return { id: batch.id, batchId, rows, firstSeq, lastSeq };
+  const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
+  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed };
 }
 
 function toApplied(row: Row | undefined): Applied | undefined {
@@ -154,6 +155,7 @@ function toApplied(row: Row | undefined): Applied | undefined {
     rows: Number(row.rows),
     firstSeq: text(row.first_seq),
     lastSeq: text(row.last_seq),
+    changed: [],
   };
 }
 

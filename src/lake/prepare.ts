@@ -1,16 +1,15 @@
 import { type Evolution, evolve } from '../model/evolution.ts';
 import type { LakeTable, SourceTable } from '../model/table.ts';
+import { boundCondition } from './bound.ts';
 import type { Sql } from './engine.ts';
 import { ident } from './sql.ts';
-import { boundCondition, readTruncates, type TableBatch, type Truncate } from './typed-apply.ts';
+import { readTruncates, type TableBatch, type Truncate } from './typed-apply.ts';
 import { typeChanges } from './typing.ts';
 
 /** Everything about the tables of the staged batch that may fail, before its transaction: what has to change in the lake, and the typed changes. */
 export async function prepareTables(sql: Sql, registry: readonly LakeTable[], tables: readonly SourceTable[]): Promise<TableBatch[]> {
   const truncates = await readTruncates(sql);
-  const staged = new Set(
-    (await sql.rows("SELECT DISTINCT table_id FROM temp.stage WHERE cdc_op <> 'T'")).map((row) => Number(row.table_id)),
-  );
+  const staged = await stagedRows(sql);
   let known = [...registry];
   const prepared: TableBatch[] = [];
   // What is gone first: its name is free for another.
@@ -20,15 +19,29 @@ export async function prepareTables(sql: Sql, registry: readonly LakeTable[], ta
     const evolution = evolve(mine, source, others);
     known = [...others.filter(({ id }) => id !== evolution.replaces), evolution.table];
     // A table that is gone is typed as it was known; one that never was known stays in the log alone.
-    const typed = staged.has(source.id) && evolution.table.columns.length > 0 ? await typeChanges(sql, evolution, source) : undefined;
-    const own = await applicable(
-      sql,
-      evolution,
-      truncates.filter(({ tableId }) => tableId === source.id),
-    );
-    prepared.push(typed === undefined ? { evolution, truncates: own } : { evolution, typed, truncates: own });
+    const own = truncates.filter(({ tableId }) => tableId === source.id);
+    prepared.push(await prepareTable(sql, evolution, { staged: staged.has(source.id), truncates: own, filled: source.filled }));
   }
   return prepared;
+}
+
+/** The same of one table whose evolution is known. `staged`: whether it has other changes than TRUNCATEs there. */
+export async function prepareTable(
+  sql: Sql,
+  evolution: Evolution,
+  { staged, truncates, filled }: { staged: boolean; truncates: readonly Truncate[]; filled: Readonly<Record<string, unknown>> },
+): Promise<TableBatch> {
+  const typed = staged && evolution.table.columns.length > 0 ? await typeChanges(sql, evolution, filled) : undefined;
+  const able: Truncate[] = [];
+  const unable: Truncate[] = [];
+  for (const one of truncates) ((await understood(sql, evolution, one)) ? able : unable).push(one);
+  return { evolution, truncates: able, unable, ...(typed && { typed }) };
+}
+
+/** Ids of the tables that have other changes than TRUNCATEs in the staging table. */
+export async function stagedRows(sql: Sql): Promise<ReadonlySet<number>> {
+  const rows = await sql.rows("SELECT DISTINCT table_id FROM temp.stage WHERE cdc_op <> 'T'");
+  return new Set(rows.map((row) => Number(row.table_id)));
 }
 
 /** The registry's entry of this id, unless schema audit was made anew and has given the id to another table. */
@@ -39,18 +52,12 @@ function ownEntry(known: readonly LakeTable[], source: SourceTable): LakeTable |
   return same ? entry : undefined;
 }
 
-/** TRUNCATEs of a partition only where DuckDB understands its condition: a failure inside the transaction would hold up every batch. */
-async function applicable(sql: Sql, { table }: Evolution, truncates: readonly Truncate[]): Promise<Truncate[]> {
+/** A failure inside the transaction would hold up every batch, so a partition's condition that DuckDB does not understand is found out here. */
+async function understood(sql: Sql, { table }: Evolution, { bound }: Truncate): Promise<boolean> {
+  if (bound === null) return true;
   const columns = table.columns.map(({ name, lakeType }) => `NULL::${lakeType} AS ${ident(name)}`).join(', ');
-  const able: Truncate[] = [];
-  for (const truncate of truncates) {
-    const fits =
-      truncate.bound === null ||
-      (await sql.rows(`SELECT 1 FROM (SELECT ${columns}) AS t WHERE ${boundCondition(truncate.bound)}`).then(
-        () => true,
-        () => false,
-      ));
-    if (fits) able.push(truncate);
-  }
-  return able;
+  return sql.rows(`SELECT 1 FROM (SELECT ${columns}) AS t WHERE ${boundCondition(bound, table.columns)}`).then(
+    () => true,
+    () => false,
+  );
 }

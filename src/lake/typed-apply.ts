@@ -1,6 +1,7 @@
 import type { Evolution } from '../model/evolution.ts';
 import type { LakeTable } from '../model/table.ts';
-import { alterTable } from './ddl.ts';
+import { boundCondition } from './bound.ts';
+import { alterHistory, alterTable } from './ddl.ts';
 import type { Sql } from './engine.ts';
 import { full, keyColumns, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
@@ -34,6 +35,8 @@ export interface TableBatch {
   /** Absent for a table that is gone or has no changes here. */
   readonly typed?: Typed;
   readonly truncates: readonly Truncate[];
+  /** Partitions whose condition DuckDB does not understand, as a hash: their rows stay in the state, and sluice.schema_change says so. */
+  readonly unable: readonly Truncate[];
 }
 
 /** Schema, typed log and state of every table of the batch, in the lake's transaction. */
@@ -41,19 +44,24 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   // What is gone first: another table may have come in its place.
   const ordered = [...tables].sort((a, b) => Number(b.evolution.table.dropped) - Number(a.evolution.table.dropped));
   for (const one of ordered) await applyTable(sql, batchId, one);
-  const replaced = tables.flatMap(({ evolution }) => evolution.replaces ?? []);
+  const evolved = ordered.map(({ evolution }) => evolution).filter((one) => one.changes.length > 0 || one.replaces !== undefined);
+  for (const [position, evolution] of evolved.entries()) {
+    const params = { batch_id: batchId, position, table_id: evolution.table.id, evolution: JSON.stringify(evolution) };
+    await sql.run(statement('schema_history'), params);
+  }
+  const replaced = evolved.flatMap(({ replaces }) => replaces ?? []);
   if (replaced.length > 0) await sql.run(`DELETE FROM lake.sluice."table" WHERE table_id IN (${replaced.join(', ')})`);
   await register(
     sql,
-    tables
-      .filter(({ evolution }) => evolution.changes.length > 0 || evolution.replaces !== undefined)
-      .map(({ evolution }) => evolution.table),
+    evolved.map(({ table }) => table),
   );
 }
 
-async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncates }: TableBatch): Promise<void> {
+async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise<void> {
+  const { evolution, typed, unable } = batch;
   const { table, changes } = evolution;
   await alterTable(sql, evolution);
+  await alterHistory(sql, evolution);
   for (const change of changes) {
     const column = 'column' in change ? change.column.name : null;
     const from =
@@ -74,39 +82,19 @@ async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncat
       detail: from === null ? null : `from ${from}${to}`,
     });
   }
-  const replaced = changes.some(({ change }) => change === 'table_replaced');
-  if (table.dropped && changes.length === 0) return;
-  const log = full(placesOf(table).changes);
-  const { _op, _seq, _xid, _ts, _batch } = table.own;
-  const own = list([_op, _seq, _xid, _ts, _batch]);
-  if (replaced && evolution.was && !evolution.was.dropped) {
-    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, table_id: evolution.was.id });
+  for (const { partition } of unable) {
+    await sql.run(statement('schema_change'), {
+      batch_id: batchId,
+      table_schema: table.lake.schema,
+      table_name: table.lake.name,
+      change: 'needs_load',
+      column_name: null,
+      detail: `partition ${partition} was truncated, and DuckDB does not understand its condition: its rows stay until the table is loaded anew`,
+    });
   }
-  if (typed) {
-    const columns = [_op, _seq, _xid, _ts, ...table.columns.map(({ name }) => name)];
-    const context = typed.context && {
-      into: `, ${ident(table.own._context)}`,
-      from: ', s.context',
-      join: `JOIN temp.stage AS s ON s.cdc_seq = t.${ident(_seq)}`,
-    };
-    const parts = {
-      changes: log,
-      into: `${list(columns)}, ${ident(_batch)}${context ? context.into : ''}`,
-      columns: `${list(columns, 't.')}, ${batchId}${context ? context.from : ''}`,
-      typed: typed.relation,
-      with_context: context ? context.join : '',
-    };
-    await sql.run(statement('typed_log', parts));
-  }
-  const whole = truncates.filter(({ bound }) => bound === null);
-  if (whole.length > 0) await sql.run(statement('truncated', { changes: log, own }), { batch_id: batchId, table_id: table.id });
-  if (table.dropped) {
-    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, table_id: table.id });
-    return;
-  }
-  const grown = table.key === null ? 0 : await applyState(sql, batchId, evolution, typed, truncates);
-  if (!typed) return;
-  await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(_seq), ts: ident(_ts) }), {
+  const grown = await applyChanges(sql, batchId, batch);
+  if (table.dropped || !typed) return;
+  await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }), {
     batch_id: batchId,
     table_id: table.id,
     state_rows: grown,
@@ -118,6 +106,46 @@ async function applyTable(sql: Sql, batchId: number, { evolution, typed, truncat
     table_name: table.lake.name,
     losses: JSON.stringify(typed.losses),
   });
+}
+
+/**
+ * One table's changes into its typed log and its state, which have their shape already. Returns by how many rows the state has grown.
+ * @param replayed the staged rows are those of stage_logged.sql: they come from the log, and know their batch
+ */
+export async function applyChanges(
+  sql: Sql,
+  batchId: number,
+  { evolution, typed, truncates }: TableBatch,
+  { replayed = false } = {},
+): Promise<number> {
+  const { table, changes } = evolution;
+  if (table.dropped && changes.length === 0) return 0;
+  const replaced = changes.some(({ change }) => change === 'table_replaced');
+  const log = full(placesOf(table).changes);
+  const { _op, _seq, _xid, _ts, _batch, _context } = table.own;
+  const own = list([_op, _seq, _xid, _ts, _batch]);
+  const from = replayed ? { seq: 's.seq', batch: 's.batch_id' } : { seq: 's.cdc_seq', batch: String(batchId) };
+  if (replaced && evolution.was && !evolution.was.dropped) {
+    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, table_id: evolution.was.id });
+  }
+  if (typed) {
+    const columns = [_op, _xid, _ts, ...table.columns.map(({ name }) => name)];
+    const parts = {
+      changes: log,
+      into: `${list([...columns, _seq, _batch])}${typed.context ? `, ${ident(_context)}` : ''}`,
+      columns: `${list(columns, 't.')}, ${replayed ? from.seq : `t.${ident(_seq)}`}, ${from.batch}${typed.context ? ', s.context' : ''}`,
+      typed: typed.relation,
+      with_stage: replayed || typed.context ? `JOIN temp.stage AS s ON s.cdc_seq = t.${ident(_seq)}` : '',
+    };
+    await sql.run(statement('typed_log', parts));
+  }
+  const whole = truncates.filter(({ bound }) => bound === null);
+  if (whole.length > 0) await sql.run(statement('truncated', { changes: log, own, ...from }), { table_id: table.id });
+  if (table.dropped) {
+    await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, table_id: table.id });
+    return 0;
+  }
+  return table.key === null ? 0 : applyState(sql, batchId, evolution, typed, truncates);
 }
 
 /** Returns by how many rows the state has grown. */
@@ -151,7 +179,7 @@ async function applyState(
   for (const { bound, seq } of truncates) {
     if (bound === null) continue;
     const later = typed ? ` AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${sameKey} AND l.${ident(table.own._seq)} > ${seq})` : '';
-    const gone = `${boundCondition(bound)}${later}`;
+    const gone = `${boundCondition(bound, table.columns)}${later}`;
     const { _op, _seq, _xid, _ts, _batch } = table.own;
     const logged = statement('remove_logged', {
       changes: full(places.changes),
@@ -186,14 +214,4 @@ async function removeByOldKey(sql: Sql, batchId: number, was: LakeTable, table: 
   const logged = { changes: full(places.changes), state, own: list([_op, _seq, _xid, _ts, _batch]), columns, gone };
   await sql.run(statement('remove_logged', logged), { seq: 0, batch_id: batchId });
   return sql.run(`DELETE FROM ${state} AS t WHERE ${gone}`);
-}
-
-/** A partition's condition as PostgreSQL prints it, for DuckDB: the same but for the names of some types. */
-export function boundCondition(bound: string): string {
-  return bound
-    .replaceAll(/::character varying(\(\d+\))?/g, '::VARCHAR')
-    .replaceAll(/::"?(?:name|bpchar|citext)"?/g, '::VARCHAR')
-    .replaceAll(/::character\(\d+\)/g, '::VARCHAR')
-    .replaceAll('::timestamp without time zone', '::TIMESTAMP')
-    .replaceAll('::timestamp with time zone', '::TIMESTAMPTZ');
 }

@@ -1,5 +1,5 @@
 import type { Evolution } from '../model/evolution.ts';
-import type { LakeColumn, SourceTable } from '../model/table.ts';
+import type { LakeColumn } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import { filledValue } from './ddl.ts';
 import type { Sql } from './engine.ts';
@@ -22,8 +22,9 @@ export interface Typed {
  *
  * Changes that were captured before a column was added, renamed or dropped carry the names of then. Rows are taken by the set of keys that they
  * have, and each set by the names that the table has now, else by those that the lake knows it under: names are matched by column number.
+ * @param filled by attnum: what a row that was captured before an `ADD COLUMN … DEFAULT` has in that column
  */
-export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, source: SourceTable): Promise<Typed> {
+export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, filled: Readonly<Record<string, unknown>>): Promise<Typed> {
   const relation = `temp.${ident(`typed_${table.id}`)}`;
   const rows = `(FROM temp.stage WHERE table_id = ${table.id} AND cdc_op <> 'T')`;
   const [about] = await sql.rows(`SELECT bool_or(context IS NOT NULL) AS context FROM temp.stage WHERE table_id = ${table.id}`);
@@ -51,8 +52,7 @@ export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, 
     const projection = project(present, (column) => name.get(column.attnum) ?? '', table.own);
     const absent = table.columns.filter((column) => !name.has(column.attnum));
     const fill = absent.map(
-      (column) =>
-        `, ${column.attnum in source.filled ? filledValue(column, source.filled[column.attnum]) : 'NULL'} AS ${ident(column.name)}`,
+      (column) => `, ${column.attnum in filled ? filledValue(column, filled[column.attnum]) : 'NULL'} AS ${ident(column.name)}`,
     );
     const insert = (select: string) => sql.run(`INSERT INTO ${relation} BY NAME SELECT *${fill.join('')} FROM (${select})`);
     await insert(projection.strict(some)).catch(async () => {

@@ -66,4 +66,6 @@ export interface Applied {
   readonly rows: number;
   readonly firstSeq: string | null;
   readonly lastSeq: string | null;
+  /** Tables whose columns or key the lake followed with this batch: how they are captured may need to be made anew. */
+  readonly changed: readonly number[];
 }

@@ -4,8 +4,14 @@ import type { SourceColumn } from './source-type.ts';
 export const OWN_COLUMNS = ['_op', '_seq', '_xid', '_ts', '_batch', '_context', 'valid_from', 'valid_to', 'is_current'] as const;
 export type OwnColumn = (typeof OWN_COLUMNS)[number];
 
-/** DuckLake refuses these while inlining is on, DuckDB hides its own `rowid` behind the third. One rule for all lakes. */
-const REFUSED: ReadonlySet<string> = new Set(['row_id', 'begin_snapshot', 'end_snapshot']);
+/** DuckLake refuses these while inlining is on, whatever their case. One rule for all lakes. `rowid` is no trouble (tried). */
+const REFUSED: ReadonlySet<string> = new Set([
+  'row_id',
+  'begin_snapshot',
+  'end_snapshot',
+  '_ducklake_internal_row_id',
+  '_ducklake_internal_snapshot_id',
+]);
 
 export interface LakeColumnNames {
   /** Name in the lake by attnum. */

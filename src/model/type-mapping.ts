@@ -21,6 +21,10 @@ export interface TypeMapping {
   readonly exact: 'no' | 'number' | 'json' | 'array';
   /** RE2 pattern that matches, right behind the key's colon, every value that the parser would alter, and maybe more; null with `no`. */
   readonly unsafe: string | null;
+  /** The parser alters most values of this type: better cut them out of the text than scan almost every row. */
+  readonly cut: boolean;
+  /** Its JSON may hold keys written as those of the row itself are, with no space around: `,"key":`. */
+  readonly keys: boolean;
   /** How the value is held, in a line; null: as the lake's type holds it. */
   readonly rule: string | null;
   /** What is not held, in a line; null: nothing. */
@@ -35,5 +39,5 @@ export function mapping(parts: MappingParts): TypeMapping {
   const cast = (text: string) => (lakeType === 'VARCHAR' ? text : `CAST(${text} AS ${lakeType})`);
   const fromText = parts.fromText ?? cast;
   const value = parts.value ?? (parseType === lakeType ? (parsed: string) => parsed : fromText);
-  return { exact: 'no', unsafe: null, rule: null, lost: null, ...parts, parseType, fromText, value };
+  return { exact: 'no', unsafe: null, cut: false, keys: false, rule: null, lost: null, ...parts, parseType, fromText, value };
 }

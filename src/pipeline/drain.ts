@@ -48,6 +48,8 @@ export async function drain(ports: DrainPorts): Promise<Drained> {
   await source.settle(batch);
   await at('after-settle');
   const applied = await inLake(ports, batch, recovered);
+  // Captured right all the same, only more slowly: so a crash that leaves this out does no harm.
+  await source.refresh(applied.changed);
   await at('before-finish');
   await source.finish(batch, applied.rows);
   await at('after-finish');

@@ -22,8 +22,8 @@ export async function matchLake({ source, lake, log }: { source: Source; lake: L
     const known = await lake.source();
     assertSameSource(known, identity);
     const gap = findGap(known, identity, await source.missed(known?.lastOrdinal ?? 0));
-    if (gap) {
-      await lake.recordGap(gap);
+    // Until the next batch, every leadership finds the same gap again: only the first is news.
+    if (gap && (await lake.recordGap(gap))) {
       log.error(gap, 'source and lake do not match: changes of this span are not in this lake');
     }
   } finally {

@@ -40,6 +40,8 @@ export interface Source {
   finish(batch: Batch, rows: number): Promise<void>;
   /** What the catalogue says of tracked tables now; an id that nobody knows is left out. */
   tables(ids: readonly number[]): Promise<SourceTable[]>;
+  /** Make what captures these tables anew where it does not fit them any more. Takes no lock on them. */
+  refresh(ids: readonly number[]): Promise<void>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
   /** What was finished after the batch of this ordinal, for another lake. */
@@ -68,8 +70,11 @@ export interface Lake {
    * (another writer). Rejects with code `lake_already_holds` if the ledger has the batch.
    */
   apply(batch: Batch, staged: Staged, tables: readonly SourceTable[], source: SourceIdentity): Promise<Applied>;
-  /** Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning. */
-  recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<void>;
+  /**
+   * Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning.
+   * Returns whether it was new.
+   */
+  recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<boolean>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
   close(): Promise<void>;

@@ -130,6 +130,10 @@ export class PostgresSource implements Source, AsyncDisposable {
     }));
   }
 
+  async refresh(ids: readonly number[]): Promise<void> {
+    if (ids.length > 0) await this.#sql`SELECT audit.refresh(t.id) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
+  }
+
   async missed(lastOrdinal: number): Promise<Missed> {
     const row = one(await this.#sql.unsafe<MissedRow[]>(statement('missed'), [lastOrdinal]));
     return {

@@ -1,117 +1,127 @@
-import { describe, expect, test } from 'vitest';
-import { MIRRORS, openMirror } from '../support/mirror.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { MIRRORS, type Mirror, openMirror } from '../support/mirror.ts';
 import { sharedPostgres } from '../support/shared.ts';
+import { EVOLUTIONS } from './evolutions.ts';
 
-const KINDS = MIRRORS;
+describe.each(MIRRORS)('schema changes: %s', (kind) => {
+  let mirror: Mirror;
+  let schema = '';
+  let count = 0;
+  beforeAll(async () => {
+    mirror = await openMirror(sharedPostgres(18), kind);
+  });
+  afterAll(() => mirror[Symbol.asyncDispose]());
+  /** The database is one for all tests here; each has a schema of its own. */
+  beforeEach(async () => {
+    count += 1;
+    schema = `s${count}`;
+    await mirror.run(`CREATE SCHEMA ${schema}`);
+  });
+  const run = (text: string) => mirror.run(`SET search_path = ${schema}; ${text}; RESET search_path`);
 
-/** Statements of the application, and what they are to the lake. Before each there are rows from before; after each come changes. */
-const EVOLUTIONS: readonly { what: string; ddl: string; changes: readonly string[]; after?: string }[] = [
-  {
-    what: 'a column is added',
-    ddl: 'ALTER TABLE item ADD COLUMN extra int',
-    changes: ['column_added'],
-    after: 'UPDATE item SET extra = 7 WHERE id = 2',
-  },
-  {
-    what: 'three columns are added, with defaults that fill old rows',
-    ddl: "ALTER TABLE item ADD COLUMN a int DEFAULT 5, ADD COLUMN b text DEFAULT 'it''s', ADD COLUMN c numeric(9,2) DEFAULT 1.50",
-    changes: ['column_added', 'column_added', 'column_added'],
-    after: 'UPDATE item SET a = 6 WHERE id = 3',
-  },
-  { what: 'a column is dropped', ddl: 'ALTER TABLE item DROP COLUMN n', changes: ['column_dropped'] },
-  { what: 'a column is renamed', ddl: 'ALTER TABLE item RENAME COLUMN v TO value', changes: ['column_renamed'] },
-  { what: 'a column is renamed in case only', ddl: 'ALTER TABLE item RENAME COLUMN w TO "W"', changes: ['column_renamed'] },
-  {
-    what: 'two columns exchange their names',
-    ddl: 'ALTER TABLE item RENAME COLUMN v TO tmp; ALTER TABLE item RENAME COLUMN w TO v; ALTER TABLE item RENAME COLUMN tmp TO w',
-    changes: ['column_renamed', 'column_renamed'],
-  },
-  {
-    what: 'a column is dropped and another takes its name',
-    ddl: 'ALTER TABLE item DROP COLUMN v; ALTER TABLE item RENAME COLUMN w TO v',
-    changes: ['column_dropped', 'column_renamed'],
-  },
-  {
-    what: 'a column is dropped and made anew',
-    ddl: 'ALTER TABLE item DROP COLUMN v; ALTER TABLE item ADD COLUMN v int',
-    changes: ['column_dropped', 'column_added'],
-  },
-  { what: 'a type grows', ddl: 'ALTER TABLE item ALTER n TYPE bigint', changes: ['type_changed'] },
-  { what: 'a type becomes another', ddl: 'ALTER TABLE item ALTER n TYPE text', changes: ['type_changed'] },
-  { what: 'the type of the key grows', ddl: 'ALTER TABLE item ALTER id TYPE bigint', changes: ['type_changed'] },
-  {
-    what: 'the table is renamed',
-    ddl: 'ALTER TABLE item RENAME TO thing; CREATE VIEW item AS SELECT * FROM thing',
-    changes: ['table_renamed'],
-  },
-  {
-    what: 'the key becomes another',
-    ddl: 'ALTER TABLE item DROP CONSTRAINT item_pkey; ALTER TABLE item ADD PRIMARY KEY (v)',
-    changes: ['key_changed'],
-  },
-  {
-    what: 'much at once',
-    ddl: 'ALTER TABLE item RENAME TO thing; ALTER TABLE thing RENAME COLUMN v TO vv; ALTER TABLE thing ALTER n TYPE bigint, DROP COLUMN w, ADD COLUMN z text; CREATE VIEW item AS SELECT * FROM thing',
-    changes: ['table_renamed', 'column_renamed', 'type_changed', 'column_dropped', 'column_added'],
-  },
-];
-
-describe.each(KINDS)('schema changes: %s', (kind) => {
   test.each(EVOLUTIONS)('$what', async ({ ddl, changes, after }) => {
-    await using mirror = await openMirror(sharedPostgres(18), kind);
-    await mirror.run('CREATE TABLE item (id int PRIMARY KEY, v text NOT NULL, w text, n int)');
-    await mirror.track('item');
-    await mirror.run("INSERT INTO item SELECT g, 'v' || g, 'w' || g, g FROM generate_series(1, 30) g");
+    await run('CREATE TABLE item (id int PRIMARY KEY, v text NOT NULL, w text, n int)');
+    await mirror.track(`${schema}.item`);
+    await run("INSERT INTO item SELECT g, 'v' || g, 'w' || g, g FROM generate_series(1, 30) g");
     await mirror.drain();
     // Changes that wait under the old names, the change of the schema, changes under the new ones: all of it in one batch.
-    await mirror.run("UPDATE item SET v = 'before', w = 'waiting' WHERE id = 1; DELETE FROM item WHERE id = 9");
-    await mirror.run(ddl);
-    const [{ name } = { name: '' }] = await mirror.sql<
-      { name: string }[]
-    >`SELECT relname AS name FROM pg_class WHERE relname IN ('item', 'thing') AND relkind = 'r'`;
-    await mirror.run(`${after ?? ''}; DELETE FROM ${name} WHERE id = 8; UPDATE ${name} SET id = id WHERE id < 6`);
+    await run("UPDATE item SET v = 'before', w = 'waiting' WHERE id = 1; DELETE FROM item WHERE id = 9");
+    await run(ddl);
+    const [table] = await mirror.sql<{ name: string; relid: string }[]>`
+      SELECT relname AS name, oid::text AS relid FROM pg_class WHERE relname IN ('item', 'thing') AND relkind = 'r' AND relnamespace = ${schema}::regnamespace`;
+    const name = table?.name ?? '';
+    await run(`${after ?? ''}; DELETE FROM ${name} WHERE id = 8; UPDATE ${name} SET id = id WHERE id < 6`);
     await mirror.drain();
-    await mirror.expectState(name);
+    await mirror.expectState(`${schema}.${name}`);
+    const followed = await mirror.query(
+      `SELECT change FROM sluice.schema_change WHERE change <> 'table_added' AND table_schema = '${schema}' ORDER BY ALL`,
+    );
+    expect(followed.map((row) => row.change)).toEqual([...changes].sort());
     expect(
-      (await mirror.query("SELECT change FROM sluice.schema_change WHERE change <> 'table_added' ORDER BY ALL")).map((row) => row.change),
-    ).toEqual([...changes].sort());
-    await mirror.run(`DELETE FROM ${name} WHERE id = 3; UPDATE ${name} SET id = 300 WHERE id = 4`);
+      await mirror.sql`SELECT audit.is_stale(table_id) AS stale FROM audit.tracked_table WHERE relid = ${table?.relid ?? ''}::oid`,
+    ).toEqual([{ stale: false }]);
+    await run(`DELETE FROM ${name} WHERE id = 3; UPDATE ${name} SET id = 300 WHERE id = 4`);
     await mirror.drain();
-    await mirror.expectState(name);
+    await mirror.expectState(`${schema}.${name}`);
+  });
+
+  test('a table moves to another schema', async () => {
+    await run('CREATE TABLE item (id int PRIMARY KEY, v text)');
+    await mirror.track(`${schema}.item`);
+    await run("INSERT INTO item SELECT g, 'v' FROM generate_series(1, 20) g");
+    await mirror.drain();
+    await mirror.run(
+      `UPDATE ${schema}.item SET v = 'waiting' WHERE id = 1; CREATE SCHEMA ${schema}_new; ALTER TABLE ${schema}.item SET SCHEMA ${schema}_new`,
+    );
+    await mirror.drain();
+    await mirror.expectState(`${schema}_new.item`);
+    expect(
+      await mirror.query(
+        `SELECT table_name FROM duckdb_tables() WHERE schema_name LIKE '${schema}' || '%' AND database_name = 'lake' ORDER BY schema_name`,
+      ),
+    ).toEqual([{ table_name: 'item' }, { table_name: 'item' }]);
   });
 
   test('a table is dropped, and made anew', async () => {
-    await using mirror = await openMirror(sharedPostgres(18), kind);
-    await mirror.run('CREATE TABLE item (id int PRIMARY KEY, v text); CREATE TABLE other (id int PRIMARY KEY)');
-    await mirror.track('item', 'other');
-    await mirror.run("INSERT INTO item SELECT g, 'v' FROM generate_series(1, 20) g; INSERT INTO other VALUES (1)");
+    await run('CREATE TABLE item (id int PRIMARY KEY, v text); CREATE TABLE other (id int PRIMARY KEY)');
+    await mirror.track(`${schema}.item`, `${schema}.other`);
+    await run("INSERT INTO item SELECT g, 'v' FROM generate_series(1, 20) g; INSERT INTO other VALUES (1)");
     await mirror.drain();
-    await mirror.run('UPDATE item SET v = $$last$$ WHERE id = 1; DROP TABLE item; INSERT INTO other VALUES (2)');
+    await run('UPDATE item SET v = $$last$$ WHERE id = 1; DROP TABLE item; INSERT INTO other VALUES (2)');
     await mirror.drain();
-    expect(await mirror.query("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'public' AND database_name = 'lake'")).toEqual([
-      { table_name: 'other' },
-    ]);
-    expect(await mirror.query('SELECT count(*) AS n, count(*) FILTER (is_current) AS current FROM public_history.item')).toEqual([
+    expect(await mirror.query(`SELECT table_name FROM duckdb_tables() WHERE schema_name = '${schema}' AND database_name = 'lake'`)).toEqual(
+      [{ table_name: 'other' }],
+    );
+    expect(await mirror.query(`SELECT count(*) AS n, count(*) FILTER (is_current) AS current FROM ${schema}_history.item`)).toEqual([
       { n: 20, current: 0 },
     ]);
-    await mirror.run('CREATE TABLE item (v int, id int PRIMARY KEY, w text)');
-    await mirror.track('item');
-    await mirror.run('INSERT INTO item SELECT 1, g, $$w$$ FROM generate_series(10, 12) g');
+    await run('CREATE TABLE item (v int, id int PRIMARY KEY, w text)');
+    await mirror.track(`${schema}.item`);
+    await run('INSERT INTO item SELECT 1, g, $$w$$ FROM generate_series(10, 12) g');
     await mirror.drain();
-    await mirror.expectState('item', 'other');
+    await mirror.expectState(`${schema}.item`, `${schema}.other`);
   });
 
   test('a table is replaced by another of the same name within one batch', async () => {
-    await using mirror = await openMirror(sharedPostgres(18), kind);
-    await mirror.run('CREATE TABLE item (id int PRIMARY KEY, v text)');
-    await mirror.track('item');
-    await mirror.run("INSERT INTO item SELECT g, 'v' FROM generate_series(1, 20) g");
+    await run('CREATE TABLE item (id int PRIMARY KEY, v text)');
+    await mirror.track(`${schema}.item`);
+    await run("INSERT INTO item SELECT g, 'v' FROM generate_series(1, 20) g");
     await mirror.drain();
-    await mirror.run('UPDATE item SET v = $$last$$; DROP TABLE item; CREATE TABLE item (id int PRIMARY KEY, v text)');
-    await mirror.track('item');
-    await mirror.run("INSERT INTO item SELECT g, 'new' FROM generate_series(15, 16) g");
+    await run('UPDATE item SET v = $$last$$; DROP TABLE item; CREATE TABLE item (id int PRIMARY KEY, v text)');
+    await mirror.track(`${schema}.item`);
+    await run("INSERT INTO item SELECT g, 'new' FROM generate_series(15, 16) g");
     await mirror.drain();
-    await mirror.expectState('item');
+    await mirror.expectState(`${schema}.item`);
+  });
+
+  test('a partition is truncated', async () => {
+    await run(`CREATE TABLE part (id int, region text, at date, PRIMARY KEY (id, region, at)) PARTITION BY LIST (region);
+      CREATE TABLE part_eu PARTITION OF part FOR VALUES IN ('eu', 'uk') PARTITION BY RANGE (at);
+      CREATE TABLE part_eu_old PARTITION OF part_eu FOR VALUES FROM (MINVALUE) TO ('2026-01-01');
+      CREATE TABLE part_eu_new PARTITION OF part_eu DEFAULT; CREATE TABLE part_us PARTITION OF part DEFAULT`);
+    await mirror.track(`${schema}.part`);
+    await run(`INSERT INTO part SELECT g, (ARRAY['eu', 'uk', 'us'])[1 + g % 3], date '2025-12-20' + g FROM generate_series(1, 30) g`);
+    await mirror.drain();
+    await mirror.expectState(`${schema}.part`);
+    await run(`INSERT INTO part VALUES (99, 'eu', '2025-01-01'); TRUNCATE part_eu_old; INSERT INTO part VALUES (100, 'uk', '2025-01-01')`);
+    await mirror.drain();
+    await mirror.expectState(`${schema}.part`);
+    await run('TRUNCATE part_us');
+    await mirror.drain();
+    await mirror.expectState(`${schema}.part`);
+  });
+
+  test('a partition by hash is truncated: said, not guessed', async () => {
+    await run(`CREATE TABLE part (id int PRIMARY KEY, v text) PARTITION BY HASH (id);
+      CREATE TABLE part_0 PARTITION OF part FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE part_1 PARTITION OF part FOR VALUES WITH (MODULUS 2, REMAINDER 1)`);
+    await mirror.track(`${schema}.part`);
+    await run("INSERT INTO part SELECT g, 'v' FROM generate_series(1, 20) g; TRUNCATE part_0; UPDATE part SET v = 'w'");
+    await mirror.drain();
+    expect(
+      await mirror.query(
+        `SELECT change, detail LIKE '%part_0%' AS named FROM sluice.schema_change WHERE table_schema = '${schema}' AND change = 'needs_load'`,
+      ),
+    ).toEqual([{ change: 'needs_load', named: true }]);
   });
 
   test('names that DuckDB takes for others', async () => {

@@ -116,8 +116,8 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
         { seq: 10, op: 'U', data: '{"a":"\\u0000","b":12345678901234567890.123456789012345678,"e":"🦆\\n"}' },
       ]);
       const applied = await lake.apply(batch, staged, [], identity);
-      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 3, firstSeq: '10', lastSeq: '9007199254740993' });
-      expect(await see('SELECT * EXCLUDE (dl_ts, cdc_uuid, context) FROM cdc ORDER BY cdc_seq')).toEqual([
+      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 3, firstSeq: '10', lastSeq: '9007199254740993', changed: [] });
+      expect(await see('SELECT * EXCLUDE (dl_ts, cdc_uuid, context, table_id) FROM cdc ORDER BY cdc_seq')).toEqual([
         {
           cdc_ts: '2026-11-21 10:00:00.123456+00',
           cdc_op: 'U',
@@ -168,7 +168,7 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
     test('an empty batch writes its ledger row', async () => {
       const batch = newBatch('move');
       const applied = await lake.apply(batch, await stage(engine, batch, []), [], identity);
-      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 0, firstSeq: null, lastSeq: null });
+      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 0, firstSeq: null, lastSeq: null, changed: [] });
       expect(await lake.find(batch.id)).toEqual(applied);
     });
 
@@ -286,8 +286,8 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
 
     test('a gap is recorded once per epoch', async () => {
       const gap = { epoch: randomUUID(), from: '2026-11-21T09:00:00.000001Z', to: '2026-11-21T09:05:00Z', cause: 'crash' };
-      await lake.recordGap(gap);
-      await lake.recordGap(gap);
+      expect(await lake.recordGap(gap)).toBe(true);
+      expect(await lake.recordGap(gap)).toBe(false);
       await lake.recordGap({ ...gap, epoch: randomUUID() });
       expect(await see('SELECT cause, from_ts FROM sluice.gap')).toEqual(
         Array(2).fill({ cause: 'crash', from_ts: '2026-11-21 09:00:00.000001+00' }),

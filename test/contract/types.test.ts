@@ -42,14 +42,13 @@ describe.each(testVersions())('values of every type, PostgreSQL %s', (version) =
       await duck.run(`ATTACH 'ducklake:${place}' AS ${name} (DATA_PATH '${join(folder, name)}', DATA_INLINING_ROW_LIMIT 1000)`);
     }
     for (const [index, one] of CASES.entries()) samples.push(await sample(one, `t${index}`));
-    // One transaction: a hundred tables are a hundred commits of the catalog otherwise.
+    // One wide table instead of a hundred: each costs a catalog about 0.1 s.
+    const ids = '(SELECT unnest(range(0, 40)) AS id)';
+    const wide = `SELECT i.id, ${samples.map(({ table }) => `${table}.v AS ${table}`).join(', ')} FROM ${ids} AS i
+      ${samples.map(({ table }) => `LEFT JOIN temp.${table} ON ${table}.id = i.id`).join(' ')}`;
     for (const place of ['file', 'sqlite', 'postgres']) {
-      await duck.run('BEGIN');
-      for (const { table } of samples) {
-        await duck.run(`CREATE TABLE ${place}.main.${table} AS FROM temp.${table} WHERE false`);
-        await duck.run(`INSERT INTO ${place}.main.${table} FROM temp.${table}`);
-      }
-      await duck.run('COMMIT');
+      await duck.run(`CREATE TABLE ${place}.main.wide AS ${wide} WHERE false`);
+      await duck.run(`INSERT INTO ${place}.main.wide ${wide}`);
     }
   });
   afterAll(async () => {
@@ -91,33 +90,40 @@ describe.each(testVersions())('values of every type, PostgreSQL %s', (version) =
   }
 
   /** What differs between a table of the lake and the source: the source is asked whether the lake's text is its own value. */
-  async function differences(place: string): Promise<string[]> {
+  async function differences(place: string, parquet = false): Promise<string[]> {
     const wrong: string[] = [];
+    const types = new Map((await duck.rows(`DESCRIBE ${place}.main.wide`)).map((row) => [row.column_name, String(row.column_type)]));
+    const texts = samples.map(({ table }) => `${lakeText(types.get(table) ?? '', table)} AS ${table}`);
+    const lake = await duck.rows(`SELECT id, ${texts.join(', ')} FROM ${place}.main.wide ORDER BY id`);
+    expect(lake.length).toBe(40);
     for (const { one, table } of samples) {
-      const [described] = await duck.rows(`SELECT column_type AS type FROM (DESCRIBE ${place}.main.${table}) WHERE column_name = 'v'`);
-      const type = String(described?.type);
-      if (type !== one.lake) wrong.push(`${textOf(one)}: is ${type}`);
-      const rows = await duck.rows(`SELECT id, ${lakeText(type)} AS text FROM ${place}.main.${table} ORDER BY id`);
+      if (types.get(table) !== one.lake) wrong.push(`${textOf(one)}: is ${types.get(table)}`);
       const source = await sourceTexts(
         table,
         one,
-        rows.map(({ text }) => text as string | null),
+        lake.map((row) => row[table] as string | null),
+        parquet,
       );
-      for (const [index, row] of rows.entries()) {
-        const lost = one.lost?.includes(index - 1);
-        const expected = source[index];
-        if (index === 0 || lost ? row.text !== null : !expected?.same) wrong.push(`${textOf(one)}: ${expected?.text} became ${row.text}`);
+      for (const [index, expected] of source.entries()) {
+        const text = lake[index]?.[table];
+        if (index === 0 || one.lost?.includes(index - 1) ? text !== null : !expected.same)
+          wrong.push(`${textOf(one)}: ${expected.text} became ${text}`);
       }
-      if (rows.length !== one.values.length + 1) wrong.push(`${textOf(one)}: ${rows.length} rows`);
+      if (source.length !== one.values.length + 1) wrong.push(`${textOf(one)}: ${source.length} rows`);
     }
     return wrong;
   }
 
-  async function sourceTexts(table: string, one: TypeCase, texts: (string | null)[]): Promise<{ text: string; same: boolean }[]> {
+  async function sourceTexts(
+    table: string,
+    one: TypeCase,
+    texts: (string | null)[],
+    parquet: boolean,
+  ): Promise<{ text: string; same: boolean }[]> {
     return lab.sql.begin(async (sql) => {
       await sql.unsafe(PINNED);
       return sql.unsafe<{ text: string; same: boolean }[]>(
-        `SELECT t.v::text AS text, CASE WHEN x.text IS NULL THEN coalesce(t.v::text, 'null') = 'null' ELSE ${same(one)} END AS same
+        `SELECT t.v::text AS text, CASE WHEN x.text IS NULL THEN coalesce(t.v::text, 'null') = 'null' ELSE ${same(one, parquet)} END AS same
          FROM ${table} t JOIN unnest($1::int[], $2::text[]) x (id, text) USING (id) ORDER BY id`,
         [texts.map((_, index) => index), texts] as never[],
       );
@@ -134,8 +140,8 @@ describe.each(testVersions())('values of every type, PostgreSQL %s', (version) =
     expect(await files()).toBe(0);
     expect(await differences(lake)).toEqual([]);
     await duck.run(`CALL ducklake_flush_inlined_data('${lake}')`);
-    expect(await files()).toBe(CASES.length);
-    expect(await differences(lake)).toEqual([]);
+    expect(await files()).toBe(1);
+    expect(await differences(lake, true)).toEqual([]);
   });
 });
 
@@ -148,14 +154,19 @@ function lakeText(type: string, value = 'v'): string {
 }
 
 /** SQL: the lake's value, converted back, is the source's, both as text. */
-function same({ type, lake, override }: TypeCase): string {
+function same({ type, lake, override }: TypeCase, parquet: boolean): string {
   if (/^jsonb?$|^doc$/.test(type)) return 't.v::text = x.text';
   if (lake === 'JSON' || (override === 'varchar' && type.endsWith('[]'))) return 'to_json(t.v)::text = x.text';
+  // Equal, but a zero may have lost its sign.
+  const floats = parquet && /^(real|double)/.test(type);
+  if (floats && !lake.endsWith('[]')) return `t.v = x.text::${type}`;
   if (lake.endsWith('[]')) {
     const array = { int2vector: 'int2[]', ints: 'int[]' }[type] ?? (override === undefined ? type : 'numeric[]');
     const elements = `coalesce((SELECT array_agg(e ORDER BY n) FROM json_array_elements_text(x.text::json) WITH ORDINALITY j (e, n)), '{}')`;
     // As text without lower bounds, which are not captured.
-    return override === undefined ? `array_to_json(t.v)::text = array_to_json(${elements}::${array})::text` : `t.v = ${elements}::${array}`;
+    return override === undefined && !floats
+      ? `array_to_json(t.v)::text = array_to_json(${elements}::${array})::text`
+      : `t.v = ${elements}::${array}`;
   }
   // Equal but for trailing zeros.
   if (override?.startsWith('decimal')) return 't.v = x.text::numeric';

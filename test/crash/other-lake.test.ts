@@ -1,5 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import pino from 'pino';
 import { expect, test } from 'vitest';
+import { placesFor } from '../../src/cli/lake.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { compose } from '../../src/daemon/index.ts';
+import { matchLake } from '../../src/pipeline/index.ts';
 import { uninstall } from '../../src/source/index.ts';
 import { sharedPostgres } from '../support/shared.ts';
 import { createScene } from './scene.ts';
@@ -24,6 +29,13 @@ test('what was drained into another lake, or lost with schema audit, is named as
 
   await uninstall(scene.sql);
   await scene.install();
+  const errors: string[] = [];
+  const config = loadConfig({ file: scene.config, env: process.env, cwd: process.cwd(), flags: {} });
+  const log = pino({ level: 'error' }, { write: (line) => errors.push(line) });
+  await using composition = await compose({ config, log, places: placesFor(config) });
+  for (let leadership = 1; leadership <= 3; leadership++) await matchLake(composition.ports);
+  expect(errors, 'a gap is logged when it is written, not by each leadership').toHaveLength(1);
+
   await scene.sql`INSERT INTO journal (what) VALUES ('again')`;
   await scene.drain();
   expect((await gaps()).map((gap) => gap.cause)).toEqual(['other_lake', 'new_epoch']);

@@ -24,6 +24,11 @@ test.skipIf(bin === undefined)(`a tracked database is dumped and restored withou
     { schema: 'public', name: 't' },
     { schema: 'public', name: 'p' },
   ]);
+  // A dump leaves dropped columns out, so that the columns behind them get other numbers.
+  await source.unsafe(`CREATE TABLE ruled (id int PRIMARY KEY, gone int, v text, secret text, moved text); ALTER TABLE ruled DROP gone;
+    CREATE TABLE lost (id int PRIMARY KEY, gone int, v text, secret text); ALTER TABLE lost DROP gone`);
+  await source`SELECT audit.track('ruled', '{"exclude": ["secret"], "mask": {"moved": "hash"}}'), audit.track('lost', '{"exclude": ["secret"]}')`;
+  await source`ALTER TABLE lost RENAME secret TO renamed`; // and nobody told the registry
   await source.end();
   const { stdout } = await run(`${bin}/pg_dump`, [from.url], { maxBuffer: 1e8 });
   const restoring = run(`${bin}/psql`, ['-q', '-v', 'ON_ERROR_STOP=1', to.url]);
@@ -37,8 +42,30 @@ test.skipIf(bin === undefined)(`a tracked database is dumped and restored withou
   const logged =
     await target`SELECT c.cdc_op::text AS op, t.table_name FROM audit.cdc c JOIN audit.tracked_table t USING (table_id) ORDER BY cdc_seq`;
   expect(logged.map(({ op, table_name }) => `${op} ${table_name}`).sort()).toEqual(['D t', 'I p', 'I t', 'U t']);
+  await target`INSERT INTO ruled VALUES (1, 'v', 'secret', 'secret')`;
+  await target`UPDATE ruled SET id = 2`;
+  await target`INSERT INTO lost VALUES (1, 'secret', 'secret')`;
+  const ruled = async () =>
+    (
+      await target`SELECT c.data FROM audit.cdc c JOIN audit.tracked_table t USING (table_id) WHERE t.table_name IN ('ruled', 'lost') ORDER BY cdc_seq`
+    ).map(({ data }) => data);
+  const hash = expect.stringMatching(/^[0-9a-f]{64}$/);
+  const once = [{ id: 1, v: 'v', moved: hash }, { id: 1, v: 'v', moved: hash }, { id: 2, v: 'v', moved: hash }, { id: 1 }];
+  expect((await ruled()).sort((a, b) => Number('v' in b) - Number('v' in a) || a.id - b.id)).toEqual(once);
+  expect((await target`SELECT audit.refresh(table_id) AS done FROM audit.tracked_table`).map(({ done }) => done)).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ]);
+  await target`TRUNCATE audit.cdc`;
+  await target`INSERT INTO ruled VALUES (3, 'v', 'secret', 'secret')`;
+  await target`INSERT INTO lost VALUES (3, 'secret', 'secret')`;
+  expect(await ruled()).toEqual([{ id: 3, v: 'v', moved: hash }, { id: 3 }]);
   expect((await readStatus(target)).tables.map(({ name, problem }) => [name, problem])).toEqual([
+    ['lost', 'refused'], // its rule names a column that was renamed before: only the key is captured
     ['p', 'drifted'], // its partitions have other oids now; `sluice track` accepts them
+    ['ruled', null],
     ['t', null],
   ]);
   await target.end();

@@ -12,14 +12,14 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-const header = ',,,B,,"{""batch"":""b"",""rows"":1,""sentinel"":true,""tables"":{}}"\n';
-const row = '1,1,2026-11-21 10:00:00+00,I,1,{}\n';
+const header = ',,,B,,"{""batch"":""b"",""rows"":1,""sentinel"":true,""tables"":{}}",\n';
+const row = '1,1,2026-11-21 10:00:00+00,I,1,{},\n';
 const stage = (copyCsv: () => Promise<Readable>) => fifoStager(engine).stage({ dsn: 'postgres://h/x', query: '', copyCsv });
 
 test('the engine fails while the source still writes: the source is stopped, nothing hangs', async () => {
   let source: Readable | undefined;
   const endless = async function* () {
-    yield `${header}no number,1,2026-11-21 10:00:00+00,I,1,{}\n`;
+    yield `${header}no number,1,2026-11-21 10:00:00+00,I,1,{},\n`;
     for (;;) yield row.repeat(1000);
   };
   const failure = await stage(async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { install } from '../../src/source/index.ts';
 import { type Lab, openLab } from '../support/lab.ts';
 import { testVersions } from '../support/postgres.ts';
 
@@ -21,6 +22,10 @@ describe.each(testVersions())('registry on PostgreSQL %i', (version) => {
     (await lab.sql`SELECT tgname FROM pg_trigger WHERE tgrelid = ${table}::regclass AND tgname LIKE 'sluice%' ORDER BY 1`).map(
       (row) => row.tgname,
     );
+  const functions = async () =>
+    (await lab.sql`SELECT proname FROM pg_proc WHERE pronamespace = 'audit'::regnamespace AND proname ~ '^capture_\\d+$' ORDER BY 1`).map(
+      (row) => row.proname,
+    );
   const state = async () =>
     (await lab.sql`SELECT table_name, problem, key, missing, disabled, drift FROM audit.status ORDER BY 1`).map((row) => ({ ...row }));
 
@@ -34,8 +39,22 @@ describe.each(testVersions())('registry on PostgreSQL %i', (version) => {
     expect((await lab.sql`SELECT audit.untrack('t') AS was`)[0]?.was).toBe(true);
     expect((await lab.sql`SELECT audit.untrack('t') AS was`)[0]?.was).toBe(false);
     expect(await triggers()).toEqual([]);
+    expect(await functions()).toEqual([]);
     const [third] = await lab.track('t');
     expect(third?.id).toBeGreaterThan(first?.id ?? 0);
+    await lab.run('INSERT INTO t VALUES (1)');
+    await lab.check();
+  });
+
+  test('install makes every capture function anew, and drops those of tables that are gone', async () => {
+    await lab.run('CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE gone (id int PRIMARY KEY)');
+    const [kept, gone] = await lab.track('t', 'gone');
+    await lab.run(
+      `DROP TABLE gone; CREATE OR REPLACE FUNCTION audit.capture_${kept?.id}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`,
+    );
+    expect(await functions()).toEqual(expect.arrayContaining([`capture_${kept?.id}`, `capture_${gone?.id}`]));
+    await install(lab.url);
+    expect(await functions()).toEqual([`capture_${kept?.id}`]);
     await lab.run('INSERT INTO t VALUES (1)');
     await lab.check();
   });

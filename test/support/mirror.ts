@@ -2,28 +2,44 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { expect } from 'vitest';
 import { placesFor } from '../../src/cli/lake.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Composition, compose, drainOnce } from '../../src/daemon/index.ts';
-import { extensionsFor, loadExtensions, openEngine, openForQuery, type Row } from '../../src/lake/index.ts';
+import { attachStatement, type LakeConfig } from '../../src/lake/config.ts';
+import {
+  extensionsFor,
+  loadExtensions,
+  openEngine,
+  openForQuery,
+  type RebuildOptions,
+  type Rebuilt,
+  type Row,
+  readTables,
+  rebuildTable,
+} from '../../src/lake/index.ts';
 import { connect, install, type Sql, track } from '../../src/source/index.ts';
 import { freshDatabase, type PostgresAddress } from './postgres.ts';
+import { expectStateEqualsTable } from './state.ts';
 
 /** A tracked database and its lake, driven within this process. */
 export interface Mirror extends AsyncDisposable {
   readonly sql: Sql;
   readonly url: string;
   readonly composition: Composition;
+  readonly lake: LakeConfig;
   /** Run statements of the application. */
   run(text: string): Promise<void>;
   track(...names: string[]): Promise<void>;
   /** Drain until the buffer is empty. */
   drain(): Promise<void>;
+  /** Write to the lake by hand, as `lake`. */
+  damage(...statements: string[]): Promise<void>;
+  /** `sluice rebuild`, with an engine of its own as the command has. */
+  rebuild(name: string, options?: RebuildOptions): Promise<Rebuilt>;
   /** Rows of a query on the lake. */
   query(sql: string, at?: string): Promise<Row[]>;
-  /** The state of these tables (schema.name) equals the source, and so does what the history has as current. Returns the rows of the last. */
-  expectState(...tables: string[]): Promise<Row[]>;
+  /** The state of these tables (schema.name) equals the source, and so does what the history has as current. */
+  expectState(...tables: string[]): Promise<void>;
 }
 
 export const MIRRORS = ['DuckDB file', 'DuckLake on SQLite', 'DuckLake on PostgreSQL'] as const;
@@ -55,8 +71,26 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
       await open.close();
     }
   };
+  const other = await openEngine({ log, threads: 1 });
+  await loadExtensions(other, extensionsFor(config.lake, 'fifo'), placesFor(config));
   return {
     sql,
+    lake: config.lake,
+    damage: async (...statements) => {
+      await composition.ports.lake.release();
+      await other.run(attachStatement(config.lake, 'write'));
+      try {
+        for (const text of statements) await other.run(text);
+      } finally {
+        await other.run('DETACH lake');
+      }
+    },
+    rebuild: async (name, options) => {
+      await composition.ports.lake.release();
+      const table = (await readTables(other, config.lake)).find(({ source }) => source.name === name);
+      if (table === undefined) throw new Error(`the lake has no table ${name}`);
+      return rebuildTable(other, config.lake, table, options);
+    },
     url: database.url,
     composition,
     run: async (text) => {
@@ -74,27 +108,17 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
     drain: () => drainOnce({ ports: composition.ports, log }),
     query,
     expectState: async (...tables) => {
-      let last: Row[] = [];
-      for (const name of tables) {
-        const [schema = '', table = ''] = name.includes('.') ? name.split('.') : ['public', name];
-        const columns = await sql<{ name: string }[]>`
-          SELECT attname AS name FROM pg_attribute WHERE attrelid = format('%I.%I', ${schema}::text, ${table}::text)::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`;
-        const quoted = columns.map((column) => `"${column.name}"`);
-        const source = await sql.unsafe(`SELECT ${quoted.map((c) => `${c}::text AS ${c}`).join(', ')} FROM "${schema}"."${table}"`);
-        const cast = quoted.map((c) => `${c}::VARCHAR AS ${c}`).join(', ');
-        last = await query(`SELECT ${cast} FROM "${schema}"."${table}"`);
-        const sorted = (rows: readonly object[]) => rows.map((row) => JSON.stringify(Object.entries(row).sort())).sort();
-        expect(sorted(last), `state of ${name}`).toEqual(sorted(source.map((row) => ({ ...row }))));
-        const [described] = await query(`SELECT list(column_name ORDER BY column_name) AS names FROM (DESCRIBE "${schema}"."${table}")`);
-        expect(described?.names).toEqual(columns.map((column) => column.name).sort());
-        const current = await query(`SELECT ${cast} FROM "${schema}_history"."${table}" WHERE is_current`);
-        expect(sorted(current), `history of ${name}`).toEqual(sorted(last));
+      for (const one of tables) {
+        const [schema = '', name] = one.split('.');
+        await (name === undefined
+          ? expectStateEqualsTable(sql, query, 'public', schema)
+          : expectStateEqualsTable(sql, query, schema, name));
       }
-      return last;
     },
     [Symbol.asyncDispose]: async () => {
       await composition[Symbol.asyncDispose]();
       await reader.close();
+      await other.close();
       await sql.end({ timeout: 1 });
       await database.drop().catch(() => {});
       await catalog?.drop().catch(() => {});

@@ -52,7 +52,20 @@ const names = program.commands.map((command) => command.name());
 
 describe.concurrent('sluice', { timeout: PATIENCE_MS }, () => {
   it('has the commands of the public contract', () => {
-    const contract = ['init', 'install', 'sql', 'track', 'untrack', 'run', 'status', 'query', 'doctor', 'extensions', 'uninstall'];
+    const contract = [
+      'init',
+      'install',
+      'sql',
+      'track',
+      'untrack',
+      'run',
+      'status',
+      'query',
+      'rebuild',
+      'doctor',
+      'extensions',
+      'uninstall',
+    ];
     expect([...names].sort()).toEqual(contract.sort());
   });
 

@@ -4,6 +4,7 @@ import { register as extensions } from './extensions.ts';
 import { register as init } from './init.ts';
 import { register as install } from './install.ts';
 import { register as query } from './query.ts';
+import { register as rebuild } from './rebuild.ts';
 import { register as run } from './run.ts';
 import { register as sql } from './sql.ts';
 import { register as status } from './status.ts';
@@ -12,4 +13,17 @@ import { register as uninstall } from './uninstall.ts';
 import { register as untrack } from './untrack.ts';
 
 /** In the order in which help lists them: the order in which a newcomer meets them. */
-export const commands: readonly Register[] = [init, install, sql, track, untrack, run, status, query, doctor, extensions, uninstall];
+export const commands: readonly Register[] = [
+  init,
+  install,
+  sql,
+  track,
+  untrack,
+  run,
+  status,
+  query,
+  rebuild,
+  doctor,
+  extensions,
+  uninstall,
+];

@@ -1,5 +1,4 @@
 import type { Column, Row } from '../../lake/index.ts';
-import { SluiceError } from '../../model/error.ts';
 import type { Context, Register } from '../context.ts';
 import { paint, plural, renderTable } from '../output.ts';
 
@@ -25,18 +24,12 @@ export const register: Register = (program, bind) => {
 /** The whole result, so that the lake is free again before a slow reader of our output has seen it. */
 async function read(context: Context, sql: string, at: string | undefined): Promise<{ columns: Column[]; rows: Row[] }> {
   // The engine is a native library: commands that don't need it work where it can't be loaded.
-  const [{ withEngine, placesFor, lakeExists, whileLocked }, { extensionsFor, loadExtensions, openForQuery }] = await Promise.all([
+  const [{ withEngine, placesFor, assertLakeExists }, { extensionsFor, loadExtensions, openForQuery, whileLocked }] = await Promise.all([
     import('../lake.ts'),
     import('../../lake/index.ts'),
   ]);
   const config = context.lakeConfig();
-  if (!(await lakeExists(config))) {
-    throw new SluiceError(
-      'lake_missing',
-      'There is no lake yet at the configured place.',
-      'sluice run makes it; sluice doctor shows where it is looked for.',
-    );
-  }
+  await assertLakeExists(config);
   return withEngine(config, context.io, async (engine) => {
     await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), placesFor(config));
     const lake = await whileLocked(() => openForQuery(engine, config.lake, { at }));

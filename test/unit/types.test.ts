@@ -55,6 +55,7 @@ describe('names of columns in the lake', () => {
       _xid: '_xid',
       _ts: '_ts',
       _batch: '_batch',
+      _context: '_context',
       valid_from: '_sluice_sluice_valid_from',
       valid_to: 'valid_to',
       is_current: 'is_current',

@@ -6,7 +6,7 @@ import { noTracked, tableLabel } from '../tables.ts';
 export const register: Register = (program, bind) => {
   program
     .command('untrack')
-    .description('stop to capture the changes of tables; the lake keeps what it has')
+    .description('stop to capture the changes of tables; the lake keeps their log and history, but no current state')
     .argument('<pattern...>', 'schema.table with * and ?, "!schema.table" to leave one out')
     .action(
       bind(async (context, patterns: string[]) => {

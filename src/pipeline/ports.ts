@@ -40,6 +40,8 @@ export interface Source {
   finish(batch: Batch, rows: number): Promise<void>;
   /** What the catalogue says of tracked tables now; an id that nobody knows is left out. */
   tables(ids: readonly number[]): Promise<SourceTable[]>;
+  /** A version of each tracked table's entry in the catalogue, by id: another one after DDL. `cut`: when it was read, ISO 8601 in UTC. */
+  catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
   /** What was finished after the batch of this ordinal, for another lake. */
@@ -63,6 +65,13 @@ export interface Lake {
   find(batchId: string): Promise<Applied | undefined>;
   /** Ids of tracked tables that `apply` needs to know more of: those with staged changes, and those that were renamed or dropped. */
   concerned(staged: Staged): Promise<number[]>;
+  /** Those of these tables that the lake has. */
+  known(ids: readonly number[]): Promise<number[]>;
+  /**
+   * Follow the columns of tables without a batch: one lake transaction, a ledger row of kind `schema` without changes, fenced as a batch is.
+   * The source must hold no change from before `cut` that the lake lacks. Returns how many tables differed; 0: nothing was written.
+   */
+  follow(cut: string, tables: readonly SourceTable[], source: SourceIdentity): Promise<number>;
   /**
    * One lake transaction: log, typed log, state, ledger row, anchor; the tables' columns follow the source's. Rejects, leaving nothing, when the anchor moved since `acquire` or the last apply
    * (another writer). Rejects with code `lake_already_holds` if the ledger has the batch.

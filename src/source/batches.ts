@@ -46,6 +46,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
   readonly #tables = statement('tables');
+  readonly #catalogue = statement('catalogue');
   #leaderPid: number | undefined;
 
   constructor({ url, lockTimeoutMs }: SourceOptions) {
@@ -128,6 +129,11 @@ export class PostgresSource implements Source, AsyncDisposable {
       types: options.types ?? {},
       evolve: options.evolve ?? 'follow',
     }));
+  }
+
+  async catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }> {
+    const rows = await this.#sql.unsafe<{ table_id: number; version: string; cut: string }[]>(this.#catalogue);
+    return { versions: new Map(rows.map(({ table_id, version }) => [table_id, version])), cut: rows[0]?.cut ?? '' };
   }
 
   async missed(lastOrdinal: number): Promise<Missed> {

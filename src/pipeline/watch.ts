@@ -13,7 +13,7 @@ export interface Looked {
   followed(): void;
 }
 
-/** 1,000 tables cost the source 30 ms a look. */
+/** 1,000 tables of ten columns cost the source 30 to 50 ms a look and the daemon 4, so less than 1 % of a core. */
 const INTERVAL_MS = 10_000;
 
 const NOTHING: Looked = { ids: [], cut: '', followed: () => {} };

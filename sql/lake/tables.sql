@@ -53,6 +53,7 @@ CREATE TABLE lake.sluice."table" (
   "left" JSON,
   key JSON,
   own JSON,
+  partitions JSON,
   dropped BOOLEAN
 );
 

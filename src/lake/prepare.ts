@@ -31,8 +31,16 @@ export async function prepareTable(
   { staged, truncates, filled }: { staged: boolean; truncates: readonly Truncate[]; filled: Readonly<Record<string, unknown>> },
 ): Promise<TableBatch> {
   const typed = staged && evolution.table.columns.length > 0 ? await typeChanges(sql, evolution, filled) : undefined;
-  const able = await applicable(sql, evolution, truncates);
+  const able = await applicable(sql, evolution, [...truncates, ...(await goneWith(sql, evolution))]);
   return typed === undefined ? { evolution, truncates: able } : { evolution, typed, truncates: able };
+}
+
+/** A partition that was detached or dropped is as one that was truncated after all changes of the batch: DDL waits for who has changed it. */
+async function goneWith(sql: Sql, { table, changes }: Evolution): Promise<Truncate[]> {
+  const gone = changes.flatMap((one) => (one.change === 'partition_dropped' ? [one.partition] : []));
+  if (gone.length === 0) return [];
+  const [last] = await sql.rows(`SELECT coalesce(max(cdc_seq), 0) + 1 AS seq FROM temp.stage WHERE table_id = ${table.id}`);
+  return gone.map(({ name, bound }) => ({ tableId: table.id, seq: String(last?.seq), bound, partition: name }));
 }
 
 /** Ids of the tables that have other changes than TRUNCATEs in the staging table. */

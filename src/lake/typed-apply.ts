@@ -76,7 +76,7 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
       table_name: table.lake.name,
       change: change.change,
       column_name: column,
-      detail: from === null ? null : `from ${from}${to}`,
+      detail: 'partition' in change ? change.partition.name : from === null ? null : `from ${from}${to}`,
     });
   }
   const grown = await applyChanges(sql, batchId, batch);

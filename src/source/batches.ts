@@ -22,6 +22,7 @@ interface TableRow {
   columns: unknown;
   key: number[] | null;
   filled: Record<string, unknown>;
+  partitions: SourceTable['partitions'];
   options: { types?: Record<string, string>; evolve?: Evolve };
 }
 
@@ -118,7 +119,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   async tables(ids: readonly number[]): Promise<SourceTable[]> {
     if (ids.length === 0) return [];
     const rows = await this.#sql.unsafe<TableRow[]>(this.#tables, [[...ids]]);
-    return rows.map(({ table_id, relid, schema, name, columns, key, filled, options }) => ({
+    return rows.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
       id: table_id,
       relid,
       schema,
@@ -126,6 +127,7 @@ export class PostgresSource implements Source, AsyncDisposable {
       columns: parseSourceColumns(columns),
       key,
       filled,
+      partitions,
       types: options.types ?? {},
       evolve: options.evolve ?? 'follow',
     }));

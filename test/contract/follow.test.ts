@@ -79,3 +79,38 @@ test.each(['before-follow', 'after-follow'] as const)('what ends at %s is done o
   await mirror.expectState('item');
   expect(await mirror.query("SELECT count(*) AS n FROM sluice.schema_change WHERE change = 'column_added'")).toEqual([{ n: 1 }]);
 });
+
+test.each(MIRRORS)('a partition that is detached or dropped takes its rows along: %s', { timeout: 120_000 }, async (kind) => {
+  await using mirror = await openMirror(sharedPostgres(18), kind);
+  await mirror.run(`CREATE TABLE item (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+    CREATE TABLE item_a PARTITION OF item FOR VALUES FROM (1) TO (10); CREATE TABLE item_b PARTITION OF item FOR VALUES FROM (10) TO (20);
+    CREATE TABLE item_c PARTITION OF item FOR VALUES FROM (20) TO (30); CREATE TABLE item_rest PARTITION OF item DEFAULT`);
+  await mirror.track('item');
+  await mirror.run("INSERT INTO item SELECT g, 'v' FROM generate_series(1, 40) g");
+  await mirror.drain();
+  const changes = async () =>
+    (await mirror.query("SELECT change, detail FROM sluice.schema_change WHERE change <> 'table_added' ORDER BY batch_id, change, detail")).map(
+      (row) => `${row.change} ${row.detail}`,
+    );
+  await mirror.run('ALTER TABLE item DETACH PARTITION item_a');
+  await mirror.drain();
+  await mirror.expectState('item');
+  expect(await changes()).toEqual(['partition_dropped item_a']);
+  expect(await mirror.query("SELECT count(*) AS n FROM public_changes.item WHERE _op = 'D'")).toEqual([{ n: 9 }]);
+  // Changes before it and of other partitions in the same batch.
+  await mirror.run("UPDATE item SET v = 'w' WHERE id > 12; INSERT INTO item VALUES (50, 'x')");
+  await mirror.run(
+    'DROP TABLE item_b; CREATE TABLE item_d PARTITION OF item FOR VALUES FROM (100) TO (110); INSERT INTO item VALUES (101, $$d$$)',
+  );
+  await mirror.drain();
+  await mirror.expectState('item');
+  expect((await changes()).slice(1)).toEqual(['partition_added item_d', 'partition_dropped item_b']);
+  const before = await mirror.query('FROM public_changes.item ORDER BY ALL');
+  await mirror.damage('DELETE FROM lake.public.item', 'DELETE FROM lake.public_changes.item');
+  await mirror.rebuild('item');
+  await mirror.expectState('item');
+  expect(await mirror.query('FROM public_changes.item ORDER BY ALL')).toEqual(before);
+  await mirror.run('ALTER TABLE item ATTACH PARTITION item_a FOR VALUES FROM (1) TO (10)');
+  await mirror.drain();
+  expect((await changes()).slice(3)).toEqual(['needs_load item_a', 'partition_added item_a']);
+});

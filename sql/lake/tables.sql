@@ -19,7 +19,8 @@ CREATE TABLE lake.main.cdc (
   table_id INTEGER
 );
 
--- The ledger: one row per batch that the lake holds, written in the transaction that brought the batch. batch_uuid identifies it;
+-- The ledger: one row per batch that the lake holds, written in the transaction that brought the batch; and one of kind `schema`, without changes, where
+-- the lake followed DDL of tables that had none. batch_uuid identifies it;
 -- batch_id is the lake's own number and only grows, source_ordinal can step back when the source is restored.
 CREATE TABLE lake.sluice.batch (
   batch_id BIGINT,
@@ -52,6 +53,7 @@ CREATE TABLE lake.sluice."table" (
   "left" JSON,
   key JSON,
   own JSON,
+  partitions JSON,
   dropped BOOLEAN
 );
 

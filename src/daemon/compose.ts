@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/index.ts';
 import { chooseStager, type ExtensionPlaces, extensionsFor, loadExtensions, openEngine, openLake } from '../lake/index.ts';
-import { type AtPoint, createTaker, type DrainPorts } from '../pipeline/index.ts';
+import { type AtPoint, createTaker, createWatch, type DrainPorts } from '../pipeline/index.ts';
 import { assertInstalled, connect, PostgresSource } from '../source/index.ts';
 
 export interface ComposeOptions {
@@ -45,5 +45,8 @@ export async function compose({ config, log, places, at = () => {} }: ComposeOpt
   const taker = createTaker({ source, log, at, lockTimeoutMs });
   log.info({ lake: config.lake.type, staging: way }, 'ready');
   const resources = stack.move();
-  return { ports: { source, lake, stager, taker, log, at }, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return {
+    ports: { source, lake, stager, taker, watch: createWatch({ source }), log, at },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
 }

@@ -114,7 +114,7 @@ export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'in
       }
       await matchLake(ports);
       for (;;) {
-        const drained = await drain(ports);
+        const drained = await drain(ports, { watchNow: true });
         if (drained.kind === 'idle') return;
         onBatch?.(drained);
         end = Date.now() + ONCE_PATIENCE_MS;

@@ -21,7 +21,7 @@ interface Target {
  *
  * A table is altered in place by one ALTER, or by several that add columns; for anything more it is made anew out of itself. Several other
  * ALTERs of one table beside changes of its rows in one transaction make a DuckDB file refuse the commit, and a DuckLake accept it and
- * be unreadable from then on ("Column with name … already exists", 1.5.5; test/lake/evolution.test.ts).
+ * be unreadable from then on ("Column with name … already exists", 1.5.5; test/lake/ducklake-alters.test.ts).
  * The history follows by `alterHistory`.
  */
 export async function alterTable(sql: Sql, { was, table, changes }: Evolution): Promise<void> {

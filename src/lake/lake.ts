@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Applied, Batch, SourceIdentity, Staged } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { LakeTable } from '../model/table.ts';
@@ -8,7 +9,7 @@ import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import type { Row } from './rows.ts';
 import { LakeSession } from './session.ts';
-import { incomplete } from './stage.ts';
+import { incomplete, stageNothing } from './stage.ts';
 import { statement } from './statement.ts';
 import { applyTables, type TableBatch } from './typed-apply.ts';
 
@@ -49,6 +50,31 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
         const rows = await sql.rows(statement('staged_tables'));
         return [...new Set([...rows.map((row) => Number(row.table_id)), ...changed.map(([id]) => Number(id))])];
       }),
+    known: (ids) =>
+      session.use('looking up tables', async (sql) => {
+        const known = (await registry(sql)).filter(({ dropped }) => !dropped);
+        return ids.filter((id) => known.some((table) => table.id === id));
+      }),
+    follow: async (cut, tables, source) => {
+      const prepared = await session.use('following schema changes', async (sql) => {
+        await stageNothing(sql);
+        return prepareTables(sql, await registry(sql), tables);
+      });
+      const changed = prepared.filter(({ evolution }) => evolution.changes.length > 0);
+      if (changed.length === 0) return 0;
+      return session.write('following schema changes', async (sql, fence) => {
+        fence.check();
+        const [last] = await sql.rows(
+          'SELECT source_ordinal FROM lake.sluice.batch WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)',
+        );
+        const batchId = fence.lastBatchId + 1;
+        await applyTables(sql, batchId, changed);
+        // A row of the ledger, though it brought no changes: what goes with a table has a time, and other writers learn that the registry is another.
+        const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal), kind: 'schema' as const, cut };
+        await endBatch(sql, batchId, batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+        return { value: changed.length, lastBatchId: batchId };
+      });
+    },
     apply: async (batch, staged, tables, source) => {
       const started = performance.now();
       const prepared = await session.use('typing', async (sql) => prepareTables(sql, await registry(sql), tables));
@@ -128,12 +154,25 @@ async function applyStaged(
   const lastSeq = text(found?.last_seq);
   if (rows > 0) await sql.run(statement('log'), { batch_id: batchId });
   await applyTables(sql, batchId, tables);
+  await endBatch(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
+  const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
+  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed };
+}
+
+/** The ledger's row and the anchor, with which every batch ends. */
+async function endBatch(
+  sql: Sql,
+  batchId: number,
+  { id, ordinal, kind, cut }: Omit<Batch, 'kind'> & { readonly kind: Batch['kind'] | 'schema' },
+  { rows, firstSeq, lastSeq }: Pick<Applied, 'rows' | 'firstSeq' | 'lastSeq'>,
+  source: SourceIdentity,
+): Promise<void> {
   await sql.run(statement('ledger'), {
     batch_id: batchId,
-    batch_uuid: batch.id,
-    source_ordinal: batch.ordinal,
-    kind: batch.kind,
-    cut: batch.cut,
+    batch_uuid: id,
+    source_ordinal: ordinal,
+    kind,
+    cut,
     rows,
     first_seq: firstSeq,
     last_seq: lastSeq,
@@ -143,8 +182,6 @@ async function applyStaged(
     epoch: source.epoch,
   });
   await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = $batch_id::BIGINT', { batch_id: batchId });
-  const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
-  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed };
 }
 
 function toApplied(row: Row | undefined): Applied | undefined {

@@ -15,12 +15,17 @@ export async function prepareTables(sql: Sql, registry: readonly LakeTable[], ta
   // What is gone first: its name is free for another.
   for (const source of [...tables].sort((a, b) => Number(a.relid !== null) - Number(b.relid !== null))) {
     const mine = ownEntry(known, source);
+    const displaced = source.relid !== null && mine === undefined && known.some(({ id }) => id === source.id);
+    // Schema audit was made anew and gave the id to another table: the one that had it keeps its place in the lake under a free number.
+    const free = Math.min(0, ...known.map(({ id }) => id)) - 1;
+    if (displaced) known = known.map((one) => (one.id === source.id ? { ...one, id: free } : one));
     const others = known.filter((one) => one !== mine);
     const evolution = evolve(mine, source, others);
     known = [...others.filter(({ id }) => id !== evolution.replaces), evolution.table];
     // A table that is gone is typed as it was known; one that never was known stays in the log alone.
     const own = truncates.filter(({ tableId }) => tableId === source.id);
-    prepared.push(await prepareTable(sql, evolution, { staged: staged.has(source.id), truncates: own, filled: source.filled }));
+    const batch = await prepareTable(sql, evolution, { staged: staged.has(source.id), truncates: own, filled: source.filled });
+    prepared.push(displaced ? { ...batch, displaced: { id: source.id, free } } : batch);
   }
   return prepared;
 }
@@ -34,8 +39,17 @@ export async function prepareTable(
   const typed = staged && evolution.table.columns.length > 0 ? await typeChanges(sql, evolution, filled) : undefined;
   const able: Truncate[] = [];
   const unable: Truncate[] = [];
-  for (const one of truncates) ((await understood(sql, evolution, one)) ? able : unable).push(one);
+  for (const one of [...truncates, ...(await goneWith(sql, evolution))])
+    ((await understood(sql, evolution, one)) ? able : unable).push(one);
   return { evolution, truncates: able, unable, ...(typed && { typed }) };
+}
+
+/** A partition that was detached or dropped is as one that was truncated after all changes of the batch: DDL waits for who has changed it. */
+async function goneWith(sql: Sql, { table, changes }: Evolution): Promise<Truncate[]> {
+  const gone = changes.flatMap((one) => (one.change === 'partition_dropped' ? [one.partition] : []));
+  if (gone.length === 0) return [];
+  const [last] = await sql.rows(`SELECT coalesce(max(cdc_seq), 0) + 1 AS seq FROM temp.stage WHERE table_id = ${table.id}`);
+  return gone.map(({ name, bound }) => ({ tableId: table.id, seq: String(last?.seq), bound, partition: name }));
 }
 
 /** Ids of the tables that have other changes than TRUNCATEs in the staging table. */

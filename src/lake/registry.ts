@@ -14,6 +14,7 @@ export async function readRegistry(sql: Sql, lake = 'lake'): Promise<LakeTable[]
     left: JSON.parse(String(row.left)),
     key: row.key === null ? null : JSON.parse(String(row.key)),
     own: JSON.parse(String(row.own)),
+    partitions: JSON.parse(String(row.partitions)),
     dropped: row.dropped === true,
   }));
 }
@@ -34,6 +35,7 @@ export async function register(sql: Sql, tables: readonly LakeTable[]): Promise<
       left: JSON.stringify(table.left),
       key: table.key === null ? null : JSON.stringify(table.key),
       own: JSON.stringify(table.own),
+      partitions: JSON.stringify(table.partitions),
       dropped: table.dropped,
     });
   }

@@ -19,6 +19,11 @@ export function stagedJson(column: string): string {
 const CREATE =
   'CREATE OR REPLACE TEMP TABLE stage (cdc_seq BIGINT, cdc_xid BIGINT, cdc_ts TIMESTAMPTZ, cdc_op VARCHAR, table_id INTEGER, data JSON, context JSON)';
 
+/** For what is applied without a batch. */
+export async function stageNothing(sql: Sql): Promise<void> {
+  await sql.run(CREATE);
+}
+
 /**
  * Empty the staging table, let `fill` insert the reader's rows, take the header off and check that all rows came.
  * Rejects with `stage_incomplete` when they did not; after any rejection the staging table is gone.

@@ -37,10 +37,18 @@ export interface TableBatch {
   readonly truncates: readonly Truncate[];
   /** Partitions whose condition DuckDB does not understand, as a hash: their rows stay in the state, and sluice.schema_change says so. */
   readonly unable: readonly Truncate[];
+  /** Another table has had this id so far, and gets a free one. */
+  readonly displaced?: { readonly id: number; readonly free: number };
 }
 
 /** Schema, typed log and state of every table of the batch, in the lake's transaction. */
 export async function applyTables(sql: Sql, batchId: number, tables: readonly TableBatch[]): Promise<void> {
+  for (const { displaced } of tables) {
+    if (!displaced) continue;
+    for (const table of ['"table"', 'batch_table']) {
+      await sql.run(`UPDATE lake.sluice.${table} SET table_id = ${displaced.free} WHERE table_id = ${displaced.id}`);
+    }
+  }
   // What is gone first: another table may have come in its place.
   const ordered = [...tables].sort((a, b) => Number(b.evolution.table.dropped) - Number(a.evolution.table.dropped));
   for (const one of ordered) await applyTable(sql, batchId, one);
@@ -79,7 +87,7 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
       table_name: table.lake.name,
       change: change.change,
       column_name: column,
-      detail: from === null ? null : `from ${from}${to}`,
+      detail: 'partition' in change ? change.partition.name : from === null ? null : `from ${from}${to}`,
     });
   }
   for (const { partition } of unable) {
@@ -89,7 +97,7 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
       table_name: table.lake.name,
       change: 'needs_load',
       column_name: null,
-      detail: `partition ${partition} was truncated, and DuckDB does not understand its condition: its rows stay until the table is loaded anew`,
+      detail: `partition ${partition} was truncated, detached or dropped, and DuckDB does not understand its condition: its rows stay until the table is loaded anew`,
     });
   }
   const grown = await applyChanges(sql, batchId, batch);

@@ -1,6 +1,6 @@
 import { SluiceError } from './error.ts';
 import { lakeColumnNames } from './lake-names.ts';
-import type { LakeColumn, LakeTable, SourceTable } from './table.ts';
+import type { LakeColumn, LakeTable, Partition, SourceTable } from './table.ts';
 import { mapType } from './types.ts';
 
 /** A difference between a table of the source and what the lake has of it; a row of `sluice.schema_change`. */
@@ -13,7 +13,12 @@ export type SchemaChange =
   | { readonly change: 'column_dropped'; readonly column: LakeColumn }
   | { readonly change: 'column_renamed'; readonly from: LakeColumn; readonly column: LakeColumn }
   | { readonly change: 'type_changed'; readonly from: LakeColumn; readonly column: LakeColumn }
-  | { readonly change: 'key_changed' };
+  | { readonly change: 'key_changed' }
+  /** Detached or dropped: its rows are no more the table's. */
+  | { readonly change: 'partition_dropped'; readonly partition: Partition }
+  | { readonly change: 'partition_added'; readonly partition: Partition }
+  /** Came with rows that the log does not have. */
+  | { readonly change: 'needs_load'; readonly partition: Partition };
 
 export interface Evolution {
   readonly table: LakeTable;
@@ -70,6 +75,7 @@ function follow(known: LakeTable, now: SourceTable, others: readonly LakeTable[]
       'Set evolve: follow for it in sluice.yaml, run `sluice track`, and start the daemon again. Nothing is lost: its changes wait.',
     );
   }
+  changes.push(...partitionChanges(known, now));
   const lake = renamed ? placeOf(now, others, known.lake) : known.lake;
   const names = lakeColumnNames(now.columns);
   return {
@@ -82,10 +88,29 @@ function follow(known: LakeTable, now: SourceTable, others: readonly LakeTable[]
       left: leftOf(known, columns, names.own),
       key: now.key,
       own: names.own,
+      partitions: partitionsOf(now),
     },
     changes,
     was: known,
   };
+}
+
+/** Of a restored table all partitions have other oids, and that tells nothing. */
+function partitionChanges(known: LakeTable, now: SourceTable): SchemaChange[] {
+  if (known.relid !== now.relid) return [];
+  const gone = Object.entries(known.partitions).filter(([oid]) => !(oid in now.partitions));
+  const come = Object.entries(now.partitions).filter(([oid]) => !(oid in known.partitions));
+  return [
+    ...gone.map(([, partition]): SchemaChange => ({ change: 'partition_dropped', partition })),
+    ...come.flatMap(([, { name, bound, loaded }]): SchemaChange[] => {
+      const partition = { name, bound };
+      return [{ change: 'partition_added', partition }, ...(loaded ? [{ change: 'needs_load', partition } as const] : [])];
+    }),
+  ];
+}
+
+function partitionsOf({ partitions }: SourceTable): LakeTable['partitions'] {
+  return Object.fromEntries(Object.entries(partitions).map(([oid, { name, bound }]) => [oid, { name, bound }]));
 }
 
 function empty(now: SourceTable): LakeTable {
@@ -98,6 +123,7 @@ function empty(now: SourceTable): LakeTable {
     left: [],
     key: null,
     own: lakeColumnNames([]).own,
+    partitions: partitionsOf(now),
     dropped: false,
   };
 }

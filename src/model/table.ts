@@ -15,6 +15,8 @@ export interface SourceTable {
   readonly key: readonly number[] | null;
   /** By attnum: what rows from before an `ADD COLUMN … DEFAULT` have in that column, as JSON. */
   readonly filled: Readonly<Record<string, unknown>>;
+  /** Leaf partitions by oid. `bound`: their condition in SQL; `loaded`: attached with rows, which the log lacks. */
+  readonly partitions: Readonly<Record<string, Partition & { readonly loaded: boolean }>>;
   /** The user's `types:` by column name. */
   readonly types: Readonly<Record<string, string>>;
   readonly evolve: Evolve;
@@ -22,6 +24,11 @@ export interface SourceTable {
 
 /** What to do when a table's columns change. freeze: keep the lake's columns; stop: end the daemon with an error. */
 export type Evolve = 'follow' | 'freeze' | 'stop';
+
+export interface Partition {
+  readonly name: string;
+  readonly bound: string;
+}
 
 export interface LakeColumn {
   readonly attnum: number;
@@ -49,6 +56,8 @@ export interface LakeTable {
   readonly key: readonly number[] | null;
   /** Names of our columns in the typed log and in the history. */
   readonly own: Readonly<Record<OwnColumn, string>>;
+  /** Its leaf partitions by oid, for the rows that one takes along when it goes. */
+  readonly partitions: Readonly<Record<string, Partition>>;
   /** True once the source has it no more: the typed log and the history stay. */
   readonly dropped: boolean;
 }

@@ -15,6 +15,8 @@ export const CRASH_POINTS = [
   'after-apply',
   'before-finish',
   'after-finish',
+  'before-follow',
+  'after-follow',
   'before-gap',
   'after-gap',
   'before-epoch',

@@ -4,12 +4,14 @@ import { SluiceError } from '../model/error.ts';
 import type { AtPoint } from './crash-points.ts';
 import type { Lake, Source, Stager } from './ports.ts';
 import type { Taker } from './take.ts';
+import type { Watch } from './watch.ts';
 
 export interface DrainPorts {
   readonly source: Source;
   readonly lake: Lake;
   readonly stager: Stager;
   readonly taker: Taker;
+  readonly watch: Watch;
   readonly log: Logger;
   readonly at: AtPoint;
 }
@@ -30,9 +32,11 @@ export type Drained =
  * Fences: `finish` and the ledger know a batch by its random id; the lake's anchor stops a second writer; the advisory lock only saves
  * two daemons from working in vain. Held by test/crash (every point of CRASH_POINTS) and test/pg (the SQL functions' own fences).
  *
+ * Where nothing waits, tables that DDL has changed meanwhile are followed by themselves, every ten seconds; `watchNow`: now.
+ *
  * @throws SluiceError, or an error of either database; nothing to clean up, call again
  */
-export async function drain(ports: DrainPorts): Promise<Drained> {
+export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promise<Drained> {
   const { source, taker, log, at } = ports;
   await source.assertLeading();
   let batch = await source.openBatch();
@@ -40,7 +44,10 @@ export async function drain(ports: DrainPorts): Promise<Drained> {
   if (!batch) {
     const { pending, sentinel } = await source.look();
     if (!sentinel) await recordLoss(ports);
-    if (!pending) return { kind: 'idle' };
+    if (!pending) {
+      await follow(ports, watchNow);
+      return { kind: 'idle' };
+    }
     batch = await taker.take();
     if (!batch) return { kind: 'idle' };
   }
@@ -72,7 +79,7 @@ async function findApplied(lake: Lake, batch: Batch): Promise<Applied | undefine
 }
 
 async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
-  const { source, stager, lake, at } = ports;
+  const { source, stager, lake, watch, at } = ports;
   await at('before-stage');
   const staged = await stager.stage(source.reader);
   await at('after-stage');
@@ -88,11 +95,38 @@ async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
   await source.assertLeading();
   // Only now: a lake that is one file is held, and so kept from readers, for as short as can be.
   await lake.acquire();
-  const tables = await source.tables(await lake.concerned(staged));
+  const changed = await watch.look();
+  const ids = new Set([...(await lake.concerned(staged)), ...(await lake.known(changed.ids))]);
+  const tables = await source.tables([...ids]);
   await at('before-apply');
   const applied = await lake.apply(batch, staged, tables, identity);
   await at('after-apply');
+  changed.followed();
   return applied;
+}
+
+/**
+ * DDL on tables that have no changes. DDL waits for everyone who has changed the table, so all changes from before it are committed when its columns
+ * are read here; if the buffer is empty after that, the lake has them all. Else they wait under the names of before, and go with their batch.
+ */
+async function follow({ source, lake, watch, log, at }: DrainPorts, now: boolean): Promise<void> {
+  const changed = await watch.look(now);
+  if (changed.ids.length === 0) return;
+  try {
+    await lake.acquire();
+    const tables = await source.tables(await lake.known(changed.ids));
+    const identity = await source.identity();
+    if ((await source.look()).pending) return;
+    await source.assertLeading();
+    await at('before-follow');
+    const followed = await lake.follow(changed.cut, tables, identity);
+    await at('after-follow');
+    await source.refresh(changed.ids);
+    changed.followed();
+    if (followed > 0) log.info({ tables: followed }, 'schema changes followed');
+  } finally {
+    await lake.release();
+  }
 }
 
 /**

@@ -3,3 +3,4 @@ export { type Drained, type DrainPorts, drain } from './drain.ts';
 export { assertSameSource, findGap, matchLake } from './match.ts';
 export type { BatchReader, Lake, Source, Stager } from './ports.ts';
 export { createTaker, type Taker } from './take.ts';
+export { createWatch, type Watch } from './watch.ts';

@@ -42,6 +42,8 @@ export interface Source {
   tables(ids: readonly number[]): Promise<SourceTable[]>;
   /** Make what captures these tables anew where it does not fit them any more. Takes no lock on them. */
   refresh(ids: readonly number[]): Promise<void>;
+  /** A version of each tracked table's entry in the catalogue, by id: another one after DDL. `cut`: when it was read, ISO 8601 in UTC. */
+  catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
   /** What was finished after the batch of this ordinal, for another lake. */
@@ -65,6 +67,13 @@ export interface Lake {
   find(batchId: string): Promise<Applied | undefined>;
   /** Ids of tracked tables that `apply` needs to know more of: those with staged changes, and those that were renamed or dropped. */
   concerned(staged: Staged): Promise<number[]>;
+  /** Those of these tables that the lake has. */
+  known(ids: readonly number[]): Promise<number[]>;
+  /**
+   * Follow the columns of tables without a batch: one lake transaction, a ledger row of kind `schema` without changes, fenced as a batch is.
+   * The source must hold no change from before `cut` that the lake lacks. Returns how many tables differed; 0: nothing was written.
+   */
+  follow(cut: string, tables: readonly SourceTable[], source: SourceIdentity): Promise<number>;
   /**
    * One lake transaction: log, typed log, state, ledger row, anchor; the tables' columns follow the source's. Rejects, leaving nothing, when the anchor moved since `acquire` or the last apply
    * (another writer). Rejects with code `lake_already_holds` if the ledger has the batch.

@@ -22,6 +22,7 @@ interface TableRow {
   columns: unknown;
   key: number[] | null;
   filled: Record<string, unknown>;
+  partitions: SourceTable['partitions'];
   options: { types?: Record<string, string>; evolve?: Evolve };
 }
 
@@ -46,6 +47,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
   readonly #tables = statement('tables');
+  readonly #catalogue = statement('catalogue');
   #leaderPid: number | undefined;
 
   constructor({ url, lockTimeoutMs }: SourceOptions) {
@@ -117,7 +119,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   async tables(ids: readonly number[]): Promise<SourceTable[]> {
     if (ids.length === 0) return [];
     const rows = await this.#sql.unsafe<TableRow[]>(this.#tables, [[...ids]]);
-    return rows.map(({ table_id, relid, schema, name, columns, key, filled, options }) => ({
+    return rows.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
       id: table_id,
       relid,
       schema,
@@ -125,6 +127,7 @@ export class PostgresSource implements Source, AsyncDisposable {
       columns: parseSourceColumns(columns),
       key,
       filled,
+      partitions,
       types: options.types ?? {},
       evolve: options.evolve ?? 'follow',
     }));
@@ -132,6 +135,11 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async refresh(ids: readonly number[]): Promise<void> {
     if (ids.length > 0) await this.#sql`SELECT audit.refresh(t.id) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
+  }
+
+  async catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }> {
+    const rows = await this.#sql.unsafe<{ table_id: number; version: string; cut: string }[]>(this.#catalogue);
+    return { versions: new Map(rows.map(({ table_id, version }) => [table_id, version])), cut: rows[0]?.cut ?? '' };
   }
 
   async missed(lastOrdinal: number): Promise<Missed> {

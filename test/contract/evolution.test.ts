@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { install, uninstall } from '../../src/source/index.ts';
 import { MIRRORS, type Mirror, openMirror } from '../support/mirror.ts';
 import { sharedPostgres } from '../support/shared.ts';
 import { EVOLUTIONS } from './evolutions.ts';
@@ -136,5 +137,22 @@ describe.each(MIRRORS)('schema changes: %s', (kind) => {
     await mirror.expectState('Item');
     expect(await mirror.query('FROM _sluice_memory.t UNION ALL FROM _sluice_lake.t ORDER BY 1')).toEqual([{ id: 2 }, { id: 3 }]);
     expect(await mirror.query('SELECT id FROM _sluice_memory_history.t WHERE is_current')).toEqual([{ id: 2 }]);
+  });
+
+  test('schema audit is made anew, and gives a table the id that another has had', async () => {
+    await using own = await openMirror(sharedPostgres(18), kind);
+    await own.run('CREATE TABLE item (id int PRIMARY KEY, v text); CREATE TABLE other (id int PRIMARY KEY)');
+    await own.track('item', 'other');
+    await own.run("INSERT INTO item VALUES (1, 'a'); INSERT INTO other VALUES (1)");
+    await own.drain();
+    await uninstall(own.sql);
+    await install(own.url);
+    await own.track('other');
+    await own.run('INSERT INTO other VALUES (2)');
+    await own.drain();
+    await own.track('item');
+    await own.run("INSERT INTO item VALUES (2, 'b')");
+    await own.drain();
+    await own.expectState('item', 'other');
   });
 });

@@ -6,6 +6,7 @@ import { classify } from '../../src/model/fault.ts';
 import {
   type CrashPoint,
   createTaker,
+  createWatch,
   type Drained,
   type DrainPorts,
   drain,
@@ -78,7 +79,7 @@ export class MortalDaemon {
     const source = daemon.#gateSource(daemon.#source);
     const lake = daemon.#watchLake(openLake(gated, lakeConfig));
     const taker = createTaker({ source, log: silent, at, lockTimeoutMs: LOCK_TIMEOUT_MS });
-    daemon.#ports = { source, lake, stager, taker, log: silent, at };
+    daemon.#ports = { source, lake, stager, taker, watch: createWatch({ source }), log: silent, at };
     return daemon;
   }
 

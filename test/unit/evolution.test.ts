@@ -18,6 +18,7 @@ function source(columns: readonly (readonly [string, SourceType] | null)[], rest
     columns: columns.flatMap((column, index) => (column ? [{ attnum: index + 1, name: column[0], type: column[1] }] : [])),
     key: [1],
     filled: {},
+    partitions: {},
     types: {},
     evolve: 'follow',
     ...rest,

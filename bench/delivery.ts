@@ -1,36 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { drainOnce } from '../src/daemon/index.ts';
 import { track } from '../src/source/index.ts';
-import { median, timed, withLab } from './lab.ts';
+import { type Lab, median, timed, withLab } from './lab.ts';
+import { peakMb, type Profiled, profiled } from './profile.ts';
+import { fillWide, makeWide } from './wide.ts';
+
+export interface Delivery {
+  /** Milliseconds of PostgreSQL's own binary COPY of the batch to nothing: the floor. */
+  readonly copyMs: readonly number[];
+  readonly drainMs: readonly number[];
+  /** Of the drain: everything but typing, typed log and state. */
+  readonly logMs: readonly number[];
+  readonly ratio: number;
+  readonly logRatio: number;
+  /** CPU of the process that drains, in milliseconds. */
+  readonly cpuMs: number;
+  /** Every statement of the last batch that took a hundredth of its time. */
+  readonly statements?: readonly Profiled[];
+}
 
 /**
- * How long a full buffer takes to reach main.cdc of a DuckLake, against the floor: PostgreSQL's own binary COPY of the same rows to
- * nothing. Both in one run, alternating.
+ * How long a full buffer takes to be queryable in a DuckLake (log, typed log, state, ledger), against the floor: PostgreSQL's own binary COPY of the same
+ * rows to nothing. All in one run, alternating. A batch of INSERTs, and one of UPDATEs (5 of 7) and DELETEs of the same rows. Then once more by
+ * a daemon of its own, whose highest RSS is `rssMb`.
  */
-export function delivery({
-  rows = 1_000_000,
-  rounds = 3,
-} = {}): Promise<{ rows: number; copyMs: number[]; drainMs: number[]; ratio: number; rssMb: number }> {
-  return withLab(async ({ sql, composition: { ports } }) => {
-    await sql`CREATE TABLE wide (id bigint PRIMARY KEY, a int, b int, c numeric(12, 2), d text, e text, f timestamptz, g boolean, h double precision, i date)`;
+export function delivery({ rows = 1_000_000, rounds = 3, profile = process.argv.includes('--profile') } = {}): Promise<{
+  rows: number;
+  inserts: Delivery;
+  changes: Delivery;
+  rssMb: number;
+}> {
+  return withLab(async (lab) => {
+    const { sql } = lab;
+    await makeWide(sql);
     await track(sql, [{ schema: 'public', name: 'wide' }]);
-    const copyMs: number[] = [];
-    const drainMs: number[] = [];
+    const inserts: Sample[] = [];
+    const changes: Sample[] = [];
+    const change = async (from: number) => {
+      await sql`UPDATE wide SET a = a + 1, e = md5(e) || d WHERE id >= ${from} AND b < 5`;
+      await sql`DELETE FROM wide WHERE id >= ${from} AND b >= 5`;
+    };
     for (let round = 0; round <= rounds; round++) {
-      await sql`
-        INSERT INTO wide SELECT g, g % 1000, g % 7, g * 0.37, 'customer ' || g, md5(g::text) || md5((g + 1)::text), now(), g % 2 = 0, g / 3.0, current_date
-        FROM generate_series(${round * rows + 1}::bigint, ${(round + 1) * rows}::bigint) g`;
-      const copy = await timed(
-        () =>
-          sql`COPY (SELECT cdc_seq, cdc_xid::text::int8, cdc_ts, cdc_op::text, table_id, data::text FROM audit.cdc) TO '/dev/null' (FORMAT binary)`,
-      );
-      const drain = await timed(() => drainOnce({ ports, log: ports.log }));
       // The first round warms caches and makes the lake's tables.
-      if (round > 0) {
-        copyMs.push(copy);
-        drainMs.push(drain);
-      }
+      const n = round === 0 ? 1000 : rows;
+      await fillWide(sql, { from: round * rows + 1, rows: n });
+      inserts[round] = await sample(lab);
+      await change(round * rows + 1);
+      changes[round] = await sample(lab);
     }
-    const ratio = median(drainMs.map((ms, at) => ms / (copyMs[at] ?? Number.NaN)));
-    return { rows, copyMs, drainMs, ratio, rssMb: Math.round(process.resourceUsage().maxRSS / 1024) };
+    await fillWide(sql, { from: (rounds + 1) * rows + 1, rows });
+    const rssMb = await peakOfDaemon(lab);
+    return { rows, inserts: summary(inserts.slice(1), profile), changes: summary(changes.slice(1), profile), rssMb };
   });
+}
+
+interface Sample {
+  readonly copyMs: number;
+  readonly drainMs: number;
+  readonly cpuMs: number;
+  readonly statements: readonly Profiled[];
+}
+
+async function sample({ sql, composition: { ports } }: Lab): Promise<Sample> {
+  const copyMs = await timed(
+    () =>
+      sql`COPY (SELECT cdc_seq, cdc_xid::text::int8, cdc_ts, cdc_op::text, table_id, data::text FROM audit.cdc) TO '/dev/null' (FORMAT binary)`,
+  );
+  const cpu = process.cpuUsage();
+  let statements: Profiled[] = [];
+  const drainMs = await timed(async () => {
+    statements = await profiled(() => drainOnce({ ports, log: ports.log }));
+  });
+  const { user, system } = process.cpuUsage(cpu);
+  return { copyMs, drainMs, cpuMs: (user + system) / 1000, statements };
+}
+
+/** What typing, typed log and state take; the rest is what issue 3 calls the log's delivery. */
+const TYPED = /"typed_|typed_last|"wide"/;
+
+function summary(samples: readonly Sample[], profile: boolean): Delivery {
+  const logMs = samples.map(({ drainMs, statements }) =>
+    statements.filter(({ sql }) => TYPED.test(sql)).reduce((left, { ms }) => left - ms, drainMs),
+  );
+  const last = samples.at(-1);
+  return {
+    copyMs: samples.map(({ copyMs }) => Math.round(copyMs)),
+    drainMs: samples.map(({ drainMs }) => Math.round(drainMs)),
+    logMs: logMs.map(Math.round),
+    ratio: median(samples.map(({ drainMs, copyMs }) => drainMs / copyMs)),
+    logRatio: median(samples.map(({ copyMs }, at) => (logMs[at] ?? Number.NaN) / copyMs)),
+    cpuMs: Math.round(median(samples.map(({ cpuMs }) => cpuMs))),
+    ...(profile && last ? { statements: last.statements.filter(({ ms }) => ms > last.drainMs / 100) } : {}),
+  };
+}
+
+/** The highest RSS (MB) of a daemon that drains what waits. */
+async function peakOfDaemon({ folder }: Lab): Promise<number> {
+  const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+  const child: ChildProcess = spawn(process.execPath, [main, 'run', '--once'], { cwd: folder, stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  let peak = 0;
+  // VmHWM is the process's own highest, so only what it grows in its last 50 ms is missed.
+  while (child.exitCode === null && child.signalCode === null) {
+    const now = peakMb(child.pid);
+    if (!Number.isNaN(now)) peak = Math.max(peak, now);
+    await Promise.race([ended, sleep(50)]);
+  }
+  if (child.exitCode !== 0) throw new Error(`the daemon ended with ${child.exitCode}`);
+  return peak;
 }

@@ -5,6 +5,8 @@ import pino from 'pino';
 import { placesFor, withTempDirectory } from '../src/cli/lake.ts';
 import { loadConfig } from '../src/config/index.ts';
 import { type Composition, compose } from '../src/daemon/index.ts';
+import { attachStatement } from '../src/lake/config.ts';
+import { type Engine, extensionsFor, type LakeConfig, loadExtensions, openEngine } from '../src/lake/index.ts';
 import { connect, install, type Sql } from '../src/source/index.ts';
 import { freshDatabase, startPostgres, type TestPostgres } from '../test/support/postgres.ts';
 
@@ -42,6 +44,32 @@ export async function withLab<T>(work: (lab: Lab) => Promise<T>): Promise<T> {
     await sql.end({ timeout: 1 });
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** An engine of its own as the commands open it, with the extensions of the lab's lake and nothing attached. */
+export function withEngineOf<T>({ folder }: Lab, work: (engine: Engine, lake: LakeConfig) => Promise<T>): Promise<T> {
+  const config = loadConfig({ file: join(folder, 'sluice.yaml'), env: process.env, cwd: folder, flags: {} });
+  return withTempDirectory(config, async ({ memoryLimit, tempDirectory, lake }) => {
+    const engine = await openEngine({
+      memoryLimit,
+      log: pino({ level: 'silent' }),
+      ...(tempDirectory === undefined ? {} : { tempDirectory }),
+    });
+    try {
+      await loadExtensions(engine, extensionsFor(lake, 'fifo'), placesFor(config));
+      return await work(engine, lake);
+    } finally {
+      await engine.close();
+    }
+  });
+}
+
+/** The lab's lake, attached for writing beside the daemon's. */
+export function withLake<T>(lab: Lab, work: (sql: Engine) => Promise<T>): Promise<T> {
+  return withEngineOf(lab, async (engine, lake) => {
+    await engine.run(attachStatement(lake, 'write'));
+    return work(engine);
+  });
 }
 
 export function median(values: readonly number[]): number {

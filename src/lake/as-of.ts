@@ -12,9 +12,10 @@ export const NOW = 'lake_now';
 /**
  * Make `lake` a database of views that show all tables as of the last cut at or before `at`; the lake itself is attached as NOW.
  * A table without a key has a typed log but no rows to show.
+ * @param snapshots whether the lake keeps snapshots of its tables, as a DuckLake does
  * @throws SluiceError query_time for what is no time, or one before the lake begins
  */
-export async function attachAsOf(sql: Sql, at: string): Promise<void> {
+export async function attachAsOf(sql: Sql, at: string, { snapshots }: { readonly snapshots: boolean }): Promise<void> {
   const [cut] = await sql.rows(statement('cut_at', { lake: NOW }), { at }).catch(() => {
     throw new SluiceError(
       'query_time',
@@ -37,10 +38,29 @@ export async function attachAsOf(sql: Sql, at: string): Promise<void> {
     await sql.run(`CREATE VIEW lake.sluice.${table} AS FROM ${NOW}.sluice.${table} WHERE batch_id <= ${last}`);
   }
   await sql.run(`CREATE VIEW lake.sluice.gap AS FROM ${NOW}.sluice.gap WHERE to_ts <= ${literal(String(cut.cut))}::TIMESTAMPTZ`);
-  for (const table of await readRegistry(sql, NOW)) if (table.columns.length > 0) await makeViews(sql, table, last, String(cut.cut));
+  const version = snapshots ? await versionOf(sql, last) : undefined;
+  const changed = new Set(
+    (await sql.rows(`SELECT DISTINCT table_schema, table_name FROM ${NOW}.sluice.schema_change WHERE batch_id > ${last}`)).map((row) =>
+      inLake({ schema: String(row.table_schema), name: String(row.table_name) }),
+    ),
+  );
+  for (const table of await readRegistry(sql, NOW)) {
+    if (table.columns.length === 0) continue;
+    // A snapshot has the columns of then.
+    const kept = changed.has(inLake(placesOf(table).state)) ? undefined : version;
+    await makeViews(sql, table, last, String(cut.cut), kept);
+  }
 }
 
-async function makeViews(sql: Sql, table: LakeTable, last: number, cut: string): Promise<void> {
+/** The DuckLake snapshot of a batch; undefined once it has expired. */
+async function versionOf(sql: Sql, last: number): Promise<number | undefined> {
+  const [range] = await sql.rows(`SELECT min(snapshot_id) AS first, max(snapshot_id) AS newest FROM ducklake_snapshots(${literal(NOW)})`);
+  const parts = { catalog: literal(NOW), first: String(range?.first), newest: String(range?.newest), last: String(last) };
+  const [found] = await sql.rows(statement('version_of', parts));
+  return found === undefined || found.version === null ? undefined : Number(found.version);
+}
+
+async function makeViews(sql: Sql, table: LakeTable, last: number, cut: string, version: number | undefined): Promise<void> {
   const { state, changes, history } = placesOf(table);
   for (const { schema } of [state, changes, history]) await sql.run(`CREATE SCHEMA IF NOT EXISTS lake.${ident(schema)}`);
   const now = `${NOW}.${inLake(changes)}`;
@@ -50,7 +70,18 @@ async function makeViews(sql: Sql, table: LakeTable, last: number, cut: string):
   const columns = list(table.columns.map(({ name }) => name));
   const key = list(keyColumns(table).map(({ name }) => name));
   const own = { op: ident(_op), seq: ident(_seq), batch: ident(_batch) };
-  await sql.run(statement('as_of', { view: `lake.${inLake(state)}`, changes: now, columns, key, ...own, last: String(last) }));
+  const kept =
+    version !== undefined &&
+    `CREATE VIEW lake.${inLake(state)} AS SELECT ${columns} FROM ${NOW}.${inLake(state)} AT (VERSION => ${version})`;
+  // The state that a snapshot has kept is read in a fifth of the time. It has none of a table that was gone by then.
+  const fromSnapshot =
+    kept &&
+    (await sql.run(kept).then(
+      () => true,
+      () => false,
+    ));
+  if (!fromSnapshot)
+    await sql.run(statement('as_of', { view: `lake.${inLake(state)}`, changes: now, columns, key, ...own, last: String(last) }));
   const ended = `${ident(to)} <= ${literal(cut)}::TIMESTAMPTZ`;
   await sql.run(
     `CREATE VIEW lake.${inLake(history)} AS SELECT * REPLACE (CASE WHEN ${ended} THEN ${ident(to)} END AS ${ident(to)}, coalesce(NOT ${ended}, true) AS ${ident(current)})

@@ -39,7 +39,7 @@ export async function openForQuery(engine: Engine, config: LakeConfig, { at }: Q
       attached.push(name);
       if (at !== undefined) {
         attached.push('lake');
-        await attachAsOf(sql, at);
+        await attachAsOf(sql, at, { snapshots: config.type === 'ducklake' });
       }
       await sql.run('USE lake');
     } catch (error) {

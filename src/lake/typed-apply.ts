@@ -178,11 +178,12 @@ async function applyState(
       key: list(keys),
       whole: keys.map((name) => `${ident(name)} IS NOT NULL`).join(' AND '),
       seq: ident(table.own._seq),
+      op: ident(table.own._op),
     };
     await sql.run(statement('typed_last', parts), { truncated });
     if (was && changes.some(({ change }) => change === 'key_changed')) grown -= await removeByOldKey(sql, batchId, was, table, typed);
     grown -= await sql.run(statement('state_delete', { state, same_key: sameKey }));
-    grown += await sql.run(statement('state_insert', { state, columns, op: ident(table.own._op) }));
+    grown += await sql.run(statement('state_insert', { ...parts, state, columns }));
   }
   for (const { bound, seq } of truncates) {
     if (bound === null) continue;

@@ -89,9 +89,9 @@ test.each(MIRRORS)('a partition that is detached or dropped takes its rows along
   await mirror.run("INSERT INTO item SELECT g, 'v' FROM generate_series(1, 40) g");
   await mirror.drain();
   const changes = async () =>
-    (await mirror.query("SELECT change, detail FROM sluice.schema_change WHERE change <> 'table_added' ORDER BY batch_id, change, detail")).map(
-      (row) => `${row.change} ${row.detail}`,
-    );
+    (
+      await mirror.query("SELECT change, detail FROM sluice.schema_change WHERE change <> 'table_added' ORDER BY batch_id, change, detail")
+    ).map((row) => `${row.change} ${row.detail}`);
   await mirror.run('ALTER TABLE item DETACH PARTITION item_a');
   await mirror.drain();
   await mirror.expectState('item');

@@ -205,7 +205,8 @@ describe.each(KINDS)('rebuild beside a daemon: %s', (kind) => {
     },
   );
 
-  test('neither harms the other, and readers always see a whole table', async () => {
+  // One process may open a DuckDB file twice, and then loses what one of the two wrote: test/e2e/rebuild.test.ts has processes of their own.
+  test.skipIf(kind === 'DuckDB file')('neither harms the other, and readers always see a whole table', async () => {
     await using mirror = await openMirror(sharedPostgres(18), kind);
     await mirror.run('CREATE TABLE item (id int PRIMARY KEY, v int)');
     await mirror.track('item');
@@ -223,7 +224,7 @@ describe.each(KINDS)('rebuild beside a daemon: %s', (kind) => {
     const read = async () => {
       while (!stop) expect(await mirror.query('SELECT count(*) AS n FROM public.item')).toEqual([{ n: 100 }]);
     };
-    const work = Promise.all([write(), ...(kind === 'DuckDB file' ? [] : [read()])]);
+    const work = Promise.all([write(), read()]);
     try {
       for (let round = 0; round < 3; round += 1) expect(await mirror.rebuild('item', { sliceSize: 500 })).toMatchObject({ rows: 100 });
     } finally {

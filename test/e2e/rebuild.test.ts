@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { deploy } from '../support/deployment.ts';
+import { deploy, LAKES } from '../support/deployment.ts';
 import { sharedPostgres } from '../support/shared.ts';
 
 test('rebuild needs the lake alone, and names what it was probably meant by', { timeout: 120_000 }, async () => {
@@ -26,4 +27,35 @@ test('rebuild needs the lake alone, and names what it was probably meant by', { 
     ],
   });
   expect((await lake.run('rebuild', 'public.orders')).stdout).toMatch(/public\.orders +3 +3 +0/);
+});
+
+test.each(LAKES)('a daemon and rebuilds beside it: state equals the source, %s', { timeout: 180_000 }, async (kind) => {
+  await using lake = await deploy(sharedPostgres(), { kind });
+  await lake.configure({ interval: '1s' });
+  await lake.sql.unsafe('CREATE TABLE item (id int PRIMARY KEY, v int)');
+  await lake.ok('install');
+  await lake.ok('track', 'public.*');
+  await lake.sql.unsafe('INSERT INTO item SELECT g, 0 FROM generate_series(1, 100) g');
+  await lake.ok('run', '--once', '--log-level', 'silent');
+  const daemon = lake.start(['run']);
+  let stop = false;
+  const write = async () => {
+    while (!stop) {
+      await lake.sql.unsafe('UPDATE item SET v = v + 1; UPDATE item SET id = id + 1000 WHERE id = (SELECT min(id) FROM item)');
+      await sleep(100);
+    }
+  };
+  const written = write();
+  try {
+    for (let round = 0; round < 4; round += 1) expect(await lake.ok('rebuild', 'public.item')).toMatchObject({ rebuilt: [{ rows: 100 }] });
+  } finally {
+    stop = true;
+    await written;
+    daemon.process.kill('SIGTERM');
+  }
+  expect(await daemon.ended).toMatchObject({ code: 0 });
+  await lake.ok('run', '--once', '--log-level', 'silent');
+  expect(await lake.ok('query', 'FROM public.item ORDER BY id')).toEqual([...(await lake.sql`SELECT * FROM item ORDER BY id`)]);
+  const [history] = await lake.ok<{ n: number }[]>('query', 'SELECT count(*) AS n FROM public_history.item WHERE is_current');
+  expect(history?.n).toBe(100);
 });

@@ -1,7 +1,7 @@
 import { drainOnce } from '../src/daemon/index.ts';
+import { openForQuery } from '../src/lake/index.ts';
 import { track } from '../src/source/index.ts';
 import { median, timed, withEngineOf, withLab } from './lab.ts';
-import { openForQuery } from '../src/lake/index.ts';
 import { fillWide, makeWide } from './wide.ts';
 
 interface Compared {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { drainOnce } from '../src/daemon/index.ts';
 import { track } from '../src/source/index.ts';
 import { type Lab, median, timed, withLab } from './lab.ts';
-import { peakMb, type Profiled, profiled } from './profile.ts';
+import { type Profiled, peakMb, profiled } from './profile.ts';
 import { fillWide, makeWide } from './wide.ts';
 
 export interface Delivery {

@@ -48,7 +48,8 @@ export async function openTyped(extensions: readonly ExtensionName[] = []): Prom
   };
   await duck.run("SET TimeZone = 'UTC'");
   const [about] = await duck.rows('SELECT version() AS version, (SELECT platform FROM pragma_platform()) AS platform');
-  const engine = { ...duck, log: silent, version: String(about?.version), platform: String(about?.platform) } as unknown as Engine;
+  const load = (target: string) => duck.run(`LOAD ${target}`);
+  const engine = { ...duck, load, log: silent, version: String(about?.version), platform: String(about?.platform) } as unknown as Engine;
   for (const name of extensions) await installExtension(engine, name, testPlaces(engine));
   return duck;
 }

@@ -98,7 +98,9 @@ function summary(samples: readonly Sample[], profile: boolean): Delivery {
 }
 
 /** The highest RSS (MB) of a daemon that drains what waits. */
-async function peakOfDaemon({ folder }: Lab): Promise<number> {
+async function peakOfDaemon({ folder, composition }: Lab): Promise<number> {
+  // Ours leads.
+  await composition[Symbol.asyncDispose]();
   const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
   const child: ChildProcess = spawn(process.execPath, [main, 'run', '--once'], { cwd: folder, stdio: 'ignore' });
   const ended = once(child, 'exit');

@@ -54,6 +54,7 @@ CREATE TABLE lake.sluice."table" (
   key JSON,
   own JSON,
   partitions JSON,
+  "before" JSON,
   dropped BOOLEAN
 );
 

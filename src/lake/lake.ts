@@ -58,7 +58,7 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
     follow: async (cut, tables, source) => {
       const prepared = await session.use('following schema changes', async (sql) => {
         await stageNothing(sql);
-        return prepareTables(sql, await registry(sql), tables);
+        return prepareTables(sql, await registry(sql), tables, session.seen);
       });
       const changed = prepared.filter(({ evolution }) => evolution.changes.length > 0);
       if (changed.length === 0) return 0;
@@ -77,7 +77,7 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
     },
     apply: async (batch, staged, tables, source) => {
       const started = performance.now();
-      const prepared = await session.use('typing', async (sql) => prepareTables(sql, await registry(sql), tables));
+      const prepared = await session.use('typing', async (sql) => prepareTables(sql, await registry(sql), tables, session.seen));
       const applied = await session.write(`applying batch ${batch.id}`, async (sql, fence) => {
         const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
         if (held !== undefined) {

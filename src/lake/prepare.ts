@@ -6,8 +6,16 @@ import { ident } from './sql.ts';
 import { readTruncates, type TableBatch, type Truncate } from './typed-apply.ts';
 import { typeChanges } from './typing.ts';
 
-/** Everything about the tables of the staged batch that may fail, before its transaction: what has to change in the lake, and the typed changes. */
-export async function prepareTables(sql: Sql, registry: readonly LakeTable[], tables: readonly SourceTable[]): Promise<TableBatch[]> {
+/**
+ * Everything about the tables of the staged batch that may fail, before its transaction: what has to change in the lake, and the typed changes.
+ * @param last the number of the batch before this one
+ */
+export async function prepareTables(
+  sql: Sql,
+  registry: readonly LakeTable[],
+  tables: readonly SourceTable[],
+  last: number | undefined,
+): Promise<TableBatch[]> {
   const truncates = await readTruncates(sql);
   const staged = await stagedRows(sql);
   let known = [...registry];
@@ -24,7 +32,7 @@ export async function prepareTables(sql: Sql, registry: readonly LakeTable[], ta
     known = [...others.filter(({ id }) => id !== evolution.replaces), evolution.table];
     // A table that is gone is typed as it was known; one that never was known stays in the log alone.
     const own = truncates.filter(({ tableId }) => tableId === source.id);
-    const batch = await prepareTable(sql, evolution, { staged: staged.has(source.id), truncates: own, filled: source.filled });
+    const batch = await prepareTable(sql, evolution, { staged: staged.has(source.id), truncates: own, filled: source.filled, last });
     prepared.push(displaced ? { ...batch, displaced: { id: source.id, free } } : batch);
   }
   return prepared;
@@ -34,9 +42,14 @@ export async function prepareTables(sql: Sql, registry: readonly LakeTable[], ta
 export async function prepareTable(
   sql: Sql,
   evolution: Evolution,
-  { staged, truncates, filled }: { staged: boolean; truncates: readonly Truncate[]; filled: Readonly<Record<string, unknown>> },
+  {
+    staged,
+    truncates,
+    filled,
+    last,
+  }: { staged: boolean; truncates: readonly Truncate[]; filled: Readonly<Record<string, unknown>>; last?: number | undefined },
 ): Promise<TableBatch> {
-  const typed = staged && evolution.table.columns.length > 0 ? await typeChanges(sql, evolution, filled) : undefined;
+  const typed = staged && evolution.table.columns.length > 0 ? await typeChanges(sql, evolution, filled, last) : undefined;
   const able: Truncate[] = [];
   const unable: Truncate[] = [];
   for (const one of [...truncates, ...(await goneWith(sql, evolution))])

@@ -15,6 +15,7 @@ export async function readRegistry(sql: Sql, lake = 'lake'): Promise<LakeTable[]
     key: row.key === null ? null : JSON.parse(String(row.key)),
     own: JSON.parse(String(row.own)),
     partitions: JSON.parse(String(row.partitions)),
+    ...(row.before !== null && { before: JSON.parse(String(row.before)) }),
     dropped: row.dropped === true,
   }));
 }
@@ -36,6 +37,7 @@ export async function register(sql: Sql, tables: readonly LakeTable[]): Promise<
       key: table.key === null ? null : JSON.stringify(table.key),
       own: JSON.stringify(table.own),
       partitions: JSON.stringify(table.partitions),
+      before: table.before === undefined ? null : JSON.stringify(table.before),
       dropped: table.dropped,
     });
   }

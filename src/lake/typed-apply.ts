@@ -61,7 +61,7 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   if (replaced.length > 0) await sql.run(`DELETE FROM lake.sluice."table" WHERE table_id IN (${replaced.join(', ')})`);
   await register(
     sql,
-    evolved.map(({ table }) => table),
+    evolved.map(({ table, was }) => (was === undefined ? table : { ...table, before: { batch: batchId, columns: was.columns } })),
   );
 }
 

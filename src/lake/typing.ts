@@ -21,16 +21,25 @@ export interface Typed {
  * tried again in the thorough way.
  *
  * Changes that were captured before a column was added, renamed or dropped carry the names of then. Rows are taken by the set of keys that they
- * have, and each set by the names that the table has now, else by those that the lake knows it under: names are matched by column number.
+ * have, and each set by the names that the table has now, else by those that the lake knows it or has known it under: names are matched by
+ * column number.
+ * @param last the number of the batch before this one; see LakeTable.before
  * @param filled by attnum: what a row that was captured before an `ADD COLUMN … DEFAULT` has in that column
  */
-export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, filled: Readonly<Record<string, unknown>>): Promise<Typed> {
+export async function typeChanges(
+  sql: Sql,
+  { table, changes, was }: Evolution,
+  filled: Readonly<Record<string, unknown>>,
+  last?: number,
+): Promise<Typed> {
+  const layouts = [table.columns, was?.columns ?? [], was?.before?.columns ?? []];
+  const settled = was?.before === undefined || was.before.batch !== last;
   const relation = `temp.${ident(`typed_${table.id}`)}`;
   const rows = `(FROM temp.stage WHERE table_id = ${table.id} AND cdc_op <> 'T')`;
   const [about] = await sql.rows(`SELECT bool_or(context IS NOT NULL) AS context FROM temp.stage WHERE table_id = ${table.id}`);
   const context = about?.context === true;
   const now = project(table.columns, ({ source: name }) => name, table.own);
-  if (changes.every(({ change }) => change === 'table_added' || change === 'key_changed')) {
+  if (settled && changes.every(({ change }) => change === 'table_added' || change === 'key_changed')) {
     try {
       await sql.run(`CREATE OR REPLACE TEMP TABLE ${ident(`typed_${table.id}`)} AS ${now.strict(rows)}`);
       return { relation, context, losses: [] };
@@ -46,8 +55,7 @@ export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, 
   for (const { keys } of sets) {
     const found = keys === null ? [] : (JSON.parse(String(keys)) as string[]);
     const some = `(FROM ${rows} WHERE to_json(json_keys(data))::VARCHAR IS NOT DISTINCT FROM ${keys === null ? 'NULL' : literal(String(keys))})`;
-    const known = was?.columns ?? [];
-    const name = namesOf(found, table.columns, known);
+    const name = namesOf(found, layouts);
     const present = table.columns.filter((column) => name.has(column.attnum));
     const projection = project(present, (column) => name.get(column.attnum) ?? '', table.own);
     const absent = table.columns.filter((column) => !name.has(column.attnum));
@@ -66,7 +74,7 @@ export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, 
       }
     });
     const strange = found.filter(
-      (key) => ![...name.values()].includes(key) && !known.some((column) => column.source === key) && key !== TOO_LARGE,
+      (key) => ![...name.values()].includes(key) && !layouts.flat().some(({ source }) => source === key) && key !== TOO_LARGE,
     );
     if (strange.length > 0 && absent.length > 0) {
       for (const row of await sql.rows(`SELECT cdc_seq FROM ${some}`))
@@ -87,20 +95,20 @@ function project(columns: readonly LakeColumn[], key: (column: LakeColumn) => st
   );
 }
 
-/** By attnum: under which of these keys a row has the column. */
-function namesOf(keys: readonly string[], now: readonly LakeColumn[], known: readonly LakeColumn[]): Map<number, string> {
+/** By attnum: under which of these keys a row has the column. `layouts`: the columns as they are now, then as they were, latest first. */
+function namesOf(keys: readonly string[], layouts: readonly (readonly LakeColumn[])[]): Map<number, string> {
   const has = new Set(keys);
-  const all = (columns: readonly LakeColumn[]) => columns.length > 0 && columns.every(({ source }) => has.has(source));
-  const exactly = (columns: readonly LakeColumn[]) => columns.map(({ source }) => source).join('\0') === keys.join('\0');
-  const names = new Map<number, string>();
-  const take = (columns: readonly LakeColumn[]) => {
-    for (const { attnum, source } of columns) {
-      if (has.has(source) && !names.has(attnum) && ![...names.values()].includes(source)) names.set(attnum, source);
-    }
-  };
+  const [now = []] = layouts;
   // PostgreSQL writes the keys in the order of the columns, so the sequence tells even when two columns have exchanged their names.
-  const before = exactly(known) ? !exactly(now) : !exactly(now) && all(known) && !all(now);
-  const order = before ? [known, now] : [now, known];
-  for (const columns of order) take(columns.filter(({ attnum }) => now.some((column) => column.attnum === attnum)));
+  const exactly = layouts.findIndex((columns) => columns.map(({ source }) => source).join('\0') === keys.join('\0'));
+  const whole = layouts.findIndex((columns) => columns.length > 0 && columns.every(({ source }) => has.has(source)));
+  const first = exactly >= 0 ? exactly : Math.max(whole, 0);
+  const names = new Map<number, string>();
+  for (const columns of [layouts[first] ?? [], ...layouts]) {
+    for (const { attnum, source } of columns) {
+      const wanted = now.some((column) => column.attnum === attnum);
+      if (wanted && has.has(source) && !names.has(attnum) && ![...names.values()].includes(source)) names.set(attnum, source);
+    }
+  }
   return names;
 }

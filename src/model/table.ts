@@ -58,6 +58,11 @@ export interface LakeTable {
   readonly own: Readonly<Record<OwnColumn, string>>;
   /** Its leaf partitions by oid, for the rows that one takes along when it goes. */
   readonly partitions: Readonly<Record<string, Partition>>;
+  /**
+   * The columns as they were until a batch: its catalogue was read after its swap, so the next batch may bring changes from before that,
+   * under the names of then. No later one can: DDL waits for everyone who has changed the table.
+   */
+  readonly before?: { readonly batch: number; readonly columns: readonly LakeColumn[] };
   /** True once the source has it no more: the typed log and the history stay. */
   readonly dropped: boolean;
 }

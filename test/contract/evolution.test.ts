@@ -46,6 +46,29 @@ describe.each(MIRRORS)('schema changes: %s', (kind) => {
     await mirror.expectState(`${schema}.${name}`);
   });
 
+  test.each([
+    ['renamed', 'ALTER TABLE item RENAME COLUMN v TO value'],
+    [
+      'exchanged',
+      'ALTER TABLE item RENAME COLUMN v TO tmp; ALTER TABLE item RENAME COLUMN w TO v; ALTER TABLE item RENAME COLUMN tmp TO w',
+    ],
+    ['taken', 'ALTER TABLE item DROP COLUMN v; ALTER TABLE item RENAME COLUMN w TO v'],
+  ])('changes that wait under the old names while the lake follows with the batch before them: %s', async (_, ddl) => {
+    await run('CREATE TABLE item (id int PRIMARY KEY, v text, w text)');
+    await mirror.track(`${schema}.item`);
+    await run("INSERT INTO item SELECT g, 'v' || g, 'w' || g FROM generate_series(1, 9) g");
+    await mirror.drain();
+    await run("UPDATE item SET v = 'first' WHERE id = 1");
+    const { source } = mirror.composition.ports;
+    await source.lead();
+    expect(await source.swap()).toBeDefined();
+    await run("UPDATE item SET v = 'second', w = 'other' WHERE id = 2");
+    await run(ddl);
+    await mirror.drain();
+    await mirror.expectState(`${schema}.item`);
+    expect(await mirror.query(`SELECT * FROM sluice.loss WHERE table_schema = '${schema}'`)).toEqual([]);
+  });
+
   test('a table moves to another schema', async () => {
     await run('CREATE TABLE item (id int PRIMARY KEY, v text)');
     await mirror.track(`${schema}.item`);

@@ -21,7 +21,7 @@ export interface DuckDbConfig {
 /** The part of the configuration that concerns the lake and its engine: all that `query` and `extensions` need. */
 export interface LakeConfig {
   readonly lake: DuckLakeConfig | DuckDbConfig;
-  /** In the spelling of DuckDB: '256MB'. */
+  /** In the spelling of DuckDB: '384MB'. */
   readonly memoryLimit: string;
   /** Undefined: as many as DuckDB takes. */
   readonly threads?: number;

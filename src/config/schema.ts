@@ -10,7 +10,7 @@ import { compilePatterns, isExactPattern } from './patterns.ts';
  */
 
 const DURATION = "expected a duration such as '50ms', '1s' or '5m'";
-const SIZE = "expected a size such as '256MB' or '2GiB'";
+const SIZE = "expected a size such as '384MB' or '2GiB'";
 
 const duration = (description: string, preset: string) =>
   z
@@ -145,7 +145,7 @@ export const configSchema = z.strictObject({
   memory_limit: z
     .string(SIZE)
     .regex(/^\d+(\.\d+)?\s?([KMGT]i?B)$/i, SIZE)
-    .default('256MB')
+    .default('384MB')
     .meta({ description: 'Memory of the DuckDB engine; more is spilled to `temp_directory`.', type: 'size' }),
   threads: integer(1).optional().meta({ description: 'Threads of the DuckDB engine. Unset: one per core.', type: 'integer' }),
   temp_directory: filePath().optional().meta({

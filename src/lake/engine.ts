@@ -59,7 +59,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     autoload_known_extensions: 'false',
     preserve_insertion_order: 'false',
     // The client's DuckDB allocates with glibc, whose arenas keep what is freed: a million changes took 100 MB more of the process at the defaults
-    // (128 MB and 512 MB), for 5 % less CPU at best.
+    // (128 MB and 512 MB).
     allocator_flush_threshold: '8MB',
     allocator_bulk_deallocation_flush_threshold: '8MB',
     // An engine that a failed assertion has invalidated can't even be closed: DuckDB ends the process when it rolls back the transaction that

@@ -36,7 +36,7 @@ describe('defaults', () => {
       tableOptions: [],
       lake: { type: 'ducklake', catalog: `sqlite:${folder}/lake/catalog.sqlite`, data: `${folder}/lake/data`, inlineRows: 10 },
       batch: { intervalMs: 1000 },
-      memoryLimit: '256MB',
+      memoryLimit: '384MB',
       staging: 'auto',
       log: { level: 'info' },
       cacheDirectory: '/users/me/.cache/pg-sluice',

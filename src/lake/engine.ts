@@ -215,6 +215,9 @@ class DuckDBEngine implements Engine {
     this.#broken = false;
     this.generation += 1;
     for (const target of this.#loads) await this.#query(`LOAD ${target}`);
-    this.log.warn({ generation: this.generation }, 'the lake engine had broken and was opened anew');
+    this.log.warn(
+      { generation: this.generation, remedy: 'None: the batch is tried again. Why it broke is in the warning before this one.' },
+      'the lake engine had broken and was opened anew',
+    );
   }
 }

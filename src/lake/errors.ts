@@ -11,12 +11,6 @@ const BROKEN = /^(?:INTERNAL|FATAL) Error|database has been invalidated/i;
  */
 const kinds: readonly { code: string; pattern: RegExp; message: string; remedy: string }[] = [
   {
-    code: 'lake_engine_broken',
-    pattern: BROKEN,
-    message: 'The lake engine broke and is opened anew',
-    remedy: 'Nothing is lost: the batch is tried again. If it comes back each time, please report it with the message.',
-  },
-  {
     code: 'lake_conflict',
     pattern: /Transaction conflict|Conflict on (?:tuple|update)|write-write conflict/i,
     message: 'Another process wrote to the lake at the same time; this transaction was undone',
@@ -54,6 +48,12 @@ const kinds: readonly { code: string; pattern: RegExp; message: string; remedy: 
     pattern: /^Out of Memory Error|failed to (?:allocate|pin) (?:block|data)/im,
     message: 'The lake engine ran out of memory',
     remedy: 'Raise the memory limit, or give it a temp directory with more space.',
+  },
+  {
+    code: 'lake_engine_broken',
+    pattern: BROKEN,
+    message: 'The lake engine broke and is opened anew',
+    remedy: 'Nothing is lost: the batch is tried again. If it comes back each time, please report it with the message.',
   },
 ];
 

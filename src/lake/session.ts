@@ -1,7 +1,7 @@
 import { SluiceError } from '../model/error.ts';
 import { attachStatement, foldersOf, isExclusive, type LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
-import { lakeError } from './errors.ts';
+import { isEngineBroken, lakeError } from './errors.ts';
 import { makeFolder } from './folder.ts';
 import { secretsOf } from './redact.ts';
 import { statement } from './statement.ts';
@@ -108,7 +108,7 @@ export class LakeSession {
         // Fails where the failure ended the transaction already, or where there was none.
         await sql.run('ROLLBACK').catch(() => undefined);
         if (wrapped.code === 'lake_conflict') this.#seen = undefined;
-        if (wrapped.code === 'lake_engine_broken') this.#attachedTo = undefined;
+        if (isEngineBroken(error)) this.#attachedTo = undefined;
         // A dead catalog connection, or a lock that a failed SQLite commit leaves behind, goes with the attachment.
         await this.#detach(sql);
         throw wrapped;
@@ -136,7 +136,8 @@ export class LakeSession {
     this.#attachedTo = undefined;
     if (!attached) return;
     await sql.run('DETACH lake').catch((error: unknown) => {
-      this.#engine.log.warn({ err: lakeError(error, 'closing the lake', this.#secrets) }, 'the lake could not be detached');
+      const { code, remedy, message } = lakeError(error, 'closing the lake', this.#secrets);
+      this.#engine.log.warn({ code, remedy }, message);
     });
   }
 }

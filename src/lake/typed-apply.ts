@@ -90,14 +90,23 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
       detail: 'partition' in change ? change.partition.name : from === null ? null : `from ${from}${to}`,
     });
   }
-  for (const { partition } of unable) {
+  const needsLoad = unable.map(
+    ({ partition }) =>
+      `partition ${partition} was truncated, detached or dropped, and DuckDB does not understand its condition: its rows stay until the table is loaded anew`,
+  );
+  if (typed && changes.some(({ change }) => change === 'key_changed')) {
+    needsLoad.push(
+      'the key was replaced while changes waited: which of them the old key told apart is not known, so rows may be missing or stale',
+    );
+  }
+  for (const detail of needsLoad) {
     await sql.run(statement('schema_change'), {
       batch_id: batchId,
       table_schema: table.lake.schema,
       table_name: table.lake.name,
       change: 'needs_load',
       column_name: null,
-      detail: `partition ${partition} was truncated, detached or dropped, and DuckDB does not understand its condition: its rows stay until the table is loaded anew`,
+      detail,
     });
   }
   const grown = await applyChanges(sql, batchId, batch);

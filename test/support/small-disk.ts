@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-/** A disk of 12 MB, mounted anew for each test. */
+/** A disk of 48 MB, mounted anew for each test. */
 export interface SmallDisk {
   readonly disk: string;
   /** A folder that is not on it, gone after the test. */
@@ -25,7 +25,7 @@ export function describeOnSmallDisk(name: string, tests: (small: SmallDisk) => v
     beforeEach(async () => {
       beside = await mkdtemp(join(tmpdir(), 'sluice-full-'));
       await mkdir(disk());
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', disk()]);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', disk()]);
     });
     afterEach(async () => {
       execFileSync('umount', [disk()]);

@@ -4,7 +4,8 @@ import { MIRRORS, type Mirror, openMirror } from '../support/mirror.ts';
 import { sharedPostgres } from '../support/shared.ts';
 import { EVOLUTIONS } from './evolutions.ts';
 
-describe.each(MIRRORS)('schema changes: %s', (kind) => {
+// Catalogs differ in nothing that matters here, but two kinds of lake do, and a catalog over a connection.
+describe.each(MIRRORS.filter((kind) => kind !== 'DuckLake on SQLite'))('schema changes: %s', (kind) => {
   let mirror: Mirror;
   let schema = '';
   let count = 0;

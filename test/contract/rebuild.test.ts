@@ -70,32 +70,36 @@ describe.each(KINDS)('rebuild: %s', (kind) => {
     await mirror.expectState('item', 'other');
   });
 
-  test.each(EVOLUTIONS)('$what', async ({ ddl, after }) => {
-    await using mirror = await openMirror(sharedPostgres(18), kind);
-    await mirror.run('CREATE TABLE item (id int PRIMARY KEY, v text NOT NULL, w text, n int)');
-    await mirror.track('item');
-    await mirror.run("INSERT INTO item SELECT g, 'v' || g, 'w' || g, g FROM generate_series(1, 30) g");
-    await mirror.drain();
-    await mirror.run("UPDATE item SET w = 'second batch' WHERE id IN (2, 12)");
-    await mirror.drain();
-    await mirror.run("UPDATE item SET v = 'before', w = 'waiting' WHERE id = 1; DELETE FROM item WHERE id = 9");
-    await mirror.run(ddl);
-    const [{ name } = { name: '' }] = await mirror.sql<
-      { name: string }[]
-    >`SELECT relname AS name FROM pg_class WHERE relname IN ('item', 'thing') AND relkind = 'r'`;
-    await mirror.run(`${after ?? ''}; DELETE FROM ${name} WHERE id = 8; UPDATE ${name} SET id = id WHERE id < 6`);
-    await mirror.drain();
-    await mirror.run(`DELETE FROM ${name} WHERE id = 3; UPDATE ${name} SET id = 300 WHERE id = 4`);
-    await mirror.drain();
-    const before = await picture(mirror, name);
-    await mirror.damage(...damages(name, 'id'));
-    await mirror.rebuild(name);
-    expect(await picture(mirror, name)).toEqual(before);
-    await mirror.expectState(name);
-    await mirror.run(`DELETE FROM ${name} WHERE id = 5`);
-    await mirror.drain();
-    await mirror.expectState(name);
-  });
+  // A catalog in PostgreSQL is asked over a connection, which takes most of the time: there those that change much at once.
+  test.each(kind === 'DuckDB file' ? EVOLUTIONS : EVOLUTIONS.filter(({ changes }) => changes.length > 1))(
+    '$what',
+    async ({ ddl, after }) => {
+      await using mirror = await openMirror(sharedPostgres(18), kind);
+      await mirror.run('CREATE TABLE item (id int PRIMARY KEY, v text NOT NULL, w text, n int)');
+      await mirror.track('item');
+      await mirror.run("INSERT INTO item SELECT g, 'v' || g, 'w' || g, g FROM generate_series(1, 30) g");
+      await mirror.drain();
+      await mirror.run("UPDATE item SET w = 'second batch' WHERE id IN (2, 12)");
+      await mirror.drain();
+      await mirror.run("UPDATE item SET v = 'before', w = 'waiting' WHERE id = 1; DELETE FROM item WHERE id = 9");
+      await mirror.run(ddl);
+      const [{ name } = { name: '' }] = await mirror.sql<
+        { name: string }[]
+      >`SELECT relname AS name FROM pg_class WHERE relname IN ('item', 'thing') AND relkind = 'r'`;
+      await mirror.run(`${after ?? ''}; DELETE FROM ${name} WHERE id = 8; UPDATE ${name} SET id = id WHERE id < 6`);
+      await mirror.drain();
+      await mirror.run(`DELETE FROM ${name} WHERE id = 3; UPDATE ${name} SET id = 300 WHERE id = 4`);
+      await mirror.drain();
+      const before = await picture(mirror, name);
+      await mirror.damage(...damages(name, 'id'));
+      await mirror.rebuild(name);
+      expect(await picture(mirror, name)).toEqual(before);
+      await mirror.expectState(name);
+      await mirror.run(`DELETE FROM ${name} WHERE id = 5`);
+      await mirror.drain();
+      await mirror.expectState(name);
+    },
+  );
 
   test('follows a table that was dropped and made anew, and one that is gone', async () => {
     await using mirror = await openMirror(sharedPostgres(18), kind);

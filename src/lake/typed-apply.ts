@@ -140,7 +140,7 @@ export async function applyChanges(
   const replaced = changes.some(({ change }) => change === 'table_replaced');
   const log = full(placesOf(table).changes);
   const { _op, _seq, _xid, _ts, _batch, _context } = table.own;
-  const own = list([_op, _seq, _xid, _ts, _batch]);
+  const own = ownColumns(table);
   const from = replayed ? { seq: 's.seq', batch: 's.batch_id' } : { seq: 's.cdc_seq', batch: String(batchId) };
   if (replaced && evolution.was && !evolution.was.dropped) {
     await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, table_id: evolution.was.id });
@@ -177,7 +177,7 @@ async function applyState(
   const state = full(places.state);
   const keys = keyColumns(table).map(({ name }) => name);
   const columns = list(table.columns.map(({ name }) => name));
-  const sameKey = keys.map((name) => `t.${ident(name)} = l.${ident(name)}`).join(' AND ');
+  const sameKey = sameColumns(keys);
   const truncated = truncates.findLast(({ bound }) => bound === null)?.seq ?? null;
   let grown = 0;
   if (truncated !== null) grown -= await sql.run(`DELETE FROM ${state}`);
@@ -198,16 +198,7 @@ async function applyState(
     if (bound === null) continue;
     const later = typed ? ` AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${sameKey} AND l.${ident(table.own._seq)} > ${seq})` : '';
     const gone = `${boundCondition(bound, table.columns)}${later}`;
-    const { _op, _seq, _xid, _ts, _batch } = table.own;
-    const logged = statement('remove_logged', {
-      changes: full(places.changes),
-      state,
-      own: list([_op, _seq, _xid, _ts, _batch]),
-      columns,
-      gone,
-    });
-    await sql.run(logged, { seq, batch_id: batchId });
-    grown -= await sql.run(`DELETE FROM ${state} AS t WHERE ${gone}`);
+    grown -= await removeLogged(sql, batchId, table, gone, seq);
   }
   return grown;
 }
@@ -221,15 +212,30 @@ async function removeByOldKey(sql: Sql, batchId: number, was: LakeTable, table: 
   const old = names.filter((name) => name !== undefined);
   // A key whose column is gone tells nothing any more.
   if (old.length === 0 || old.length < names.length) return 0;
-  const { _op, _seq, _xid, _ts, _batch } = table.own;
-  await sql.run(statement('typed_last_before', { typed: typed.relation, key: list(old), seq: ident(_seq) }));
+  await sql.run(statement('typed_last_before', { typed: typed.relation, key: list(old), seq: ident(table.own._seq) }));
+  const keys = keyColumns(table).map(({ name }) => name);
+  const gone = `EXISTS (FROM ${typed.relation} AS l WHERE ${sameColumns(old)}) AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${sameColumns(keys)})`;
+  return removeLogged(sql, batchId, table, gone, '0');
+}
+
+/** Take the rows `t` of the state for which `gone` holds, with a D each in the typed log. Returns how many. */
+async function removeLogged(sql: Sql, batchId: number, table: LakeTable, gone: string, seq: string): Promise<number> {
   const places = placesOf(table);
   const state = full(places.state);
-  const same = (columns: readonly string[]) => columns.map((name) => `t.${ident(name)} = l.${ident(name)}`).join(' AND ');
-  const keys = keyColumns(table).map(({ name }) => name);
-  const gone = `EXISTS (FROM ${typed.relation} AS l WHERE ${same(old)}) AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${same(keys)})`;
   const columns = list(table.columns.map(({ name }) => name));
-  const logged = { changes: full(places.changes), state, own: list([_op, _seq, _xid, _ts, _batch]), columns, gone };
-  await sql.run(statement('remove_logged', logged), { seq: 0, batch_id: batchId });
+  await sql.run(statement('remove_logged', { changes: full(places.changes), state, own: ownColumns(table), columns, gone }), {
+    seq,
+    batch_id: batchId,
+  });
   return sql.run(`DELETE FROM ${state} AS t WHERE ${gone}`);
+}
+
+/** Our columns that every row of the typed log has. */
+function ownColumns({ own: { _op, _seq, _xid, _ts, _batch } }: LakeTable): string {
+  return list([_op, _seq, _xid, _ts, _batch]);
+}
+
+/** That t and l have the same values in these columns. */
+function sameColumns(names: readonly string[]): string {
+  return names.map((name) => `t.${ident(name)} = l.${ident(name)}`).join(' AND ');
 }

@@ -1,5 +1,5 @@
 import { SluiceError } from './error.ts';
-import { lakeColumnNames } from './lake-names.ts';
+import { fold, lakeColumnNames } from './lake-names.ts';
 import type { LakeColumn, LakeTable, Partition, SourceTable } from './table.ts';
 import { mapType } from './types.ts';
 
@@ -226,9 +226,4 @@ function placeOf({ schema, name }: SourceTable, others: readonly LakeTable[], mi
 /** State, typed log and history: a source schema may be called `_sluice_a`, and another `a_changes`. */
 function placesOf({ schema, name }: LakeTable['lake']): string[] {
   return ['', '_changes', '_history'].map((suffix) => `${fold(schema)}${suffix}\0${fold(name)}`);
-}
-
-/** DuckDB compares identifiers byte by byte but for the case of ASCII letters. */
-function fold(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

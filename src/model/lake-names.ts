@@ -49,6 +49,6 @@ export function lakeColumnNames(columns: readonly Pick<SourceColumn, 'attnum' | 
 }
 
 /** DuckDB compares identifiers byte by byte but for the case of ASCII letters. */
-function fold(name: string): string {
+export function fold(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { CRASH_POINTS } from '../../src/pipeline/index.ts';
 import { type Program, program } from '../pg/programs.ts';
 import type { Answer, Fate, Place } from './mortal-daemon.ts';
 
@@ -25,21 +26,8 @@ export interface CrashProgram {
 /** Where actions can be: before each transaction and after each of its steps. */
 export const slots = ({ transactions }: Program): number => transactions.reduce((count, { steps }) => count + 1 + steps.length, 0);
 
-/** Points that a drain meets; the others only after a crash of the source. */
-const POINTS = [
-  'before-swap',
-  'after-swap',
-  'before-move',
-  'after-move',
-  'before-settle',
-  'after-settle',
-  'before-stage',
-  'after-stage',
-  'before-apply',
-  'after-apply',
-  'before-finish',
-  'after-finish',
-] as const satisfies readonly Place[];
+/** Points that a drain meets; the others only after a crash of the source, or where nothing waits. */
+const POINTS = CRASH_POINTS.filter((point) => !/-(?:gap|epoch|follow)$/.test(point));
 
 const daemon = fc.constantFrom<0 | 1>(0, 1);
 const hit = fc.constantFrom(1, 1, 1, 2);

@@ -1,16 +1,7 @@
 import { expect, test } from 'vitest';
+import type { ColumnType } from '../../src/cli/column-types.ts';
 import { deploy } from '../support/deployment.ts';
 import { sharedPostgres } from '../support/shared.ts';
-
-interface Column {
-  readonly column: string;
-  readonly sourceType: string;
-  readonly lakeColumn: string | null;
-  readonly lakeType: string | null;
-  readonly held: string | null;
-  readonly lost: string | null;
-  readonly problem: string | null;
-}
 
 interface Status {
   readonly tables: {
@@ -43,7 +34,11 @@ test('status, status --types, doctor and track tell how each table is held', { t
   ]);
 
   // Nothing has made a lake yet.
-  const [table] = await lake.ok<{ name: string; key: string[]; evolve: string; columns: Column[] }[]>('status', '--types', 'public.orders');
+  const [table] = await lake.ok<{ name: string; key: string[]; evolve: string; columns: ColumnType[] }[]>(
+    'status',
+    '--types',
+    'public.orders',
+  );
   expect(table).toMatchObject({ name: 'orders', key: ['id'], evolve: 'freeze' });
   const shown = Object.fromEntries((table?.columns ?? []).map(({ column, ...rest }) => [column, rest]));
   expect(shown).toMatchObject({

@@ -1,18 +1,18 @@
--- The staged batch into the log.
--- $batch_id: the lake's number of the batch. Returns nothing; needs temp.stage and temp.stage_table.
+-- A batch into the log.
+-- {from} the batch: a FROM item · $batch_id the lake's number of it. Needs temp.stage_table.
 --
 -- cdc_uuid is a UUIDv7 made of the change itself, so that a replay gives the same: 48 bits of milliseconds, version 7, the
 -- microseconds within the millisecond in the 12 bits behind it, variant 10, then cdc_seq in the 62 bits left. It sorts by time, then
--- sequence. Per million, of one thread: this 0.35 s, one format() 0.40, two printf and || 0.6.
+-- sequence. Per million, of one thread: this 0.16 s, two hexadecimal texts put together 0.33. TRY: what is wrong with a row is found out in staged.sql.
 -- Unsorted: readers order by (batch_id, cdc_seq) anyway, and sorting a million rows at 384 MB of memory took a third of the statement.
 -- A table that the source does not name (triggers restored without their registry) is delivered as '?', 'table 17' rather than not at all.
 INSERT INTO lake.main.cdc (dl_ts, cdc_uuid, cdc_ts, cdc_op, table_schema, table_name, data, cdc_seq, cdc_xid, batch_id, context, table_id)
 SELECT
   now(),
-  CAST(concat(
-    lpad(to_hex((epoch_us(s.cdc_ts) // 1000) * 65536 + 28672 + epoch_us(s.cdc_ts) % 1000), 16, '0'),
-    to_hex(9223372036854775808::UBIGINT + s.cdc_seq::UBIGINT)
-  ) AS UUID),
+  TRY((
+    greatest((epoch_us(s.cdc_ts) // 1000) * 65536 + 28672 + epoch_us(s.cdc_ts) % 1000, 0)::UHUGEINT * 18446744073709551616::UHUGEINT
+    + 9223372036854775808::UHUGEINT + s.cdc_seq::UHUGEINT
+  )::BIT::BLOB::UUID),
   s.cdc_ts,
   s.cdc_op,
   coalesce(t.table_schema, '?'),
@@ -23,5 +23,5 @@ SELECT
   $batch_id::BIGINT,
   s.context,
   s.table_id
-FROM temp.stage AS s
+FROM {from} AS s
 LEFT JOIN temp.stage_table AS t ON t.table_id = s.table_id

@@ -10,6 +10,8 @@ export interface ComposeOptions {
   readonly places: ExtensionPlaces;
   /** For the crash suite. */
   readonly at?: AtPoint;
+  /** For tests of small batches: see postgresStager. */
+  readonly streamRows?: number | undefined;
 }
 
 /** The ports of a drain and what keeps them open. */
@@ -21,7 +23,7 @@ export interface Composition extends AsyncDisposable {
  * Open everything a daemon needs: source, engine with its extensions, stager, lake. The lake itself is opened by the first drain.
  * @throws SluiceError not_installed, install_outdated, source_newer, extension_missing; or a connection error of the source
  */
-export async function compose({ config, log, places, at = () => {} }: ComposeOptions): Promise<Composition> {
+export async function compose({ config, log, places, at = () => {}, streamRows }: ComposeOptions): Promise<Composition> {
   const { url, lockTimeoutMs } = config.source;
   await using stack = new AsyncDisposableStack();
   const probe = connect({ url, applicationName: 'sluice', max: 1 });
@@ -39,7 +41,7 @@ export async function compose({ config, log, places, at = () => {} }: ComposeOpt
   });
   stack.defer(() => engine.close());
   await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), places);
-  const { stager, way } = await chooseStager(engine, places, config.staging);
+  const { stager, way } = await chooseStager(engine, places, config.staging, streamRows);
   const lake = openLake(engine, config.lake);
   stack.defer(() => lake.close());
   const taker = createTaker({ source, log, at, lockTimeoutMs });

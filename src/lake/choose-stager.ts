@@ -13,11 +13,12 @@ export async function chooseStager(
   engine: Engine,
   places: ExtensionPlaces,
   staging: 'auto' | 'extension' | 'fifo',
+  streamRows?: number,
 ): Promise<{ stager: Stager; way: 'extension' | 'fifo' }> {
   if (staging !== 'fifo') {
     try {
       await resolveExtension(engine, 'postgres_scanner', places);
-      return { stager: postgresStager(engine), way: 'extension' };
+      return { stager: postgresStager(engine, streamRows), way: 'extension' };
     } catch (error) {
       if (staging === 'extension' || !(error instanceof SluiceError)) throw error;
       engine.log.info({ reason: error.code }, 'staging through a FIFO: the postgres extension cannot be loaded');

@@ -67,7 +67,7 @@ function withoutValues(message: string): string {
 
 /** Whether this engine can't go on after this error. */
 export function isEngineBroken(error: unknown): boolean {
-  return error instanceof Error && BROKEN.test(error.message);
+  return error instanceof Error && (BROKEN.test(error.message) || isEngineBroken(error.cause));
 }
 
 /** An error of DuckDB (or of anything below it) as the SluiceError that the user sees. A SluiceError passes unchanged. */

@@ -9,7 +9,7 @@ import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import type { Row } from './rows.ts';
 import { LakeSession } from './session.ts';
-import { incomplete, stageNothing } from './stage.ts';
+import { forgetStage, incomplete, STAGE, stageLogged, stageNothing } from './stage.ts';
 import { statement } from './statement.ts';
 import { applyTables, type TableBatch } from './typed-apply.ts';
 
@@ -39,16 +39,15 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       if (found !== undefined) session.accept(found.batchId);
       return found;
     },
-    concerned: (staged) =>
+    concerned: ({ tables, changes }) =>
       session.use('looking up tables', async (sql) => {
         const known = await registry(sql);
         const differs = ([id, [schema, name, exists]]: [string, readonly [string, string, boolean]]) => {
           const table = known.find((one) => one.id === Number(id));
           return table !== undefined && (table.dropped === exists || table.source.schema !== schema || table.source.name !== name);
         };
-        const changed = Object.entries(staged.header.tables).filter(differs);
-        const rows = await sql.rows(statement('staged_tables'));
-        return [...new Set([...rows.map((row) => Number(row.table_id)), ...changed.map(([id]) => Number(id))])];
+        const differing = Object.entries(tables).filter(differs);
+        return [...new Set([...Object.keys(changes), ...differing.map(([id]) => id)].map(Number))];
       }),
     known: (ids) =>
       session.use('looking up tables', async (sql) => {
@@ -58,7 +57,7 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
     follow: async (cut, tables, source) => {
       const prepared = await session.use('following schema changes', async (sql) => {
         await stageNothing(sql);
-        return prepareTables(sql, await registry(sql), tables, session.seen);
+        return prepareTables(sql, await registry(sql), tables, {}, session.seen);
       });
       const changed = prepared.filter(({ evolution }) => evolution.changes.length > 0);
       if (changed.length === 0) return 0;
@@ -77,7 +76,9 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
     },
     apply: async (batch, staged, tables, source) => {
       const started = performance.now();
-      const prepared = await session.use('typing', async (sql) => prepareTables(sql, await registry(sql), tables, session.seen));
+      const prepared = await session.use('preparing', async (sql) =>
+        prepareTables(sql, await registry(sql), tables, staged.contents.changes, session.seen),
+      );
       const applied = await session.write(`applying batch ${batch.id}`, async (sql, fence) => {
         const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
         if (held !== undefined) {
@@ -95,7 +96,10 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       // Asking for the registry costs a transaction of the catalog, 30 ms of a small batch: it is what it was unless this batch changed it.
       const same = prepared.every(({ evolution }) => evolution.changes.length === 0 && evolution.replaces === undefined);
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
-      await forget(engine, ['temp.stage', 'temp.typed_last', ...prepared.flatMap(({ typed }) => typed?.relation ?? [])]);
+      await engine.exclusive(async (sql) => {
+        await forgetStage(sql);
+        await sql.run('DROP TABLE IF EXISTS temp.typed_last').catch(() => undefined);
+      });
       engine.log.debug(
         { batch: batch.id, batchId: applied.batchId, rows: applied.rows, ms: Math.round(performance.now() - started) },
         'batch applied',
@@ -140,13 +144,6 @@ const GAP = `INSERT INTO lake.sluice.gap
 const LAST_SOURCE = `SELECT system_identifier, timeline, "database", epoch, source_ordinal, strftime(cut_ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS cut FROM lake.sluice.batch
   WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)`;
 
-/** Drop temp tables of a batch that is done, or an idle daemon keeps its last batch in memory. The next batch would replace them anyhow. */
-async function forget(engine: Engine, tables: readonly string[]): Promise<void> {
-  await engine.exclusive(async (sql) => {
-    for (const table of tables) await sql.run(`DROP TABLE IF EXISTS ${table}`).catch(() => undefined);
-  });
-}
-
 async function applyStaged(
   sql: Sql,
   batch: Batch,
@@ -155,15 +152,21 @@ async function applyStaged(
   batchId: number,
   tables: readonly TableBatch[],
 ): Promise<Applied> {
-  if (staged.header.batch !== batch.id) throw incomplete(`batch ${staged.header.batch} is staged, batch ${batch.id} was expected`);
-  await sql.run(statement('names'), { tables: JSON.stringify(staged.header.tables) });
+  const { contents, from } = staged;
+  if (contents.batch !== batch.id) throw incomplete(`batch ${contents.batch} is staged, batch ${batch.id} was expected`);
+  await sql.run(statement('names'), { tables: JSON.stringify(contents.tables) });
+  if (contents.rows > 0) {
+    await sql.run(statement('log', { from }), { batch_id: batchId }).catch((error: unknown) => {
+      throw staged.failure(error);
+    });
+  }
+  if (from !== STAGE) await stageLogged(sql, batchId);
   const [found] = await sql.rows(statement('staged'));
   const rows = Number(found?.rows);
-  if (rows !== staged.rows) throw incomplete(`${rows} rows are staged, ${staged.rows} were expected`);
+  if (rows !== contents.rows) throw incomplete(`${rows} rows arrived, ${contents.rows} were expected`);
   if (Number(found?.unordered) > 0) throw incomplete(`${found?.unordered} rows have no valid cdc_seq or cdc_ts`);
   const firstSeq = text(found?.first_seq);
   const lastSeq = text(found?.last_seq);
-  if (rows > 0) await sql.run(statement('log'), { batch_id: batchId });
   await applyTables(sql, batchId, tables);
   await endBatch(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
   const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);

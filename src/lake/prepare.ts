@@ -1,23 +1,24 @@
+import type { Contents, TableContents, Truncate } from '../model/batch.ts';
 import { type Evolution, evolve } from '../model/evolution.ts';
 import type { LakeTable, SourceTable } from '../model/table.ts';
 import { boundCondition } from './bound.ts';
 import type { Sql } from './engine.ts';
 import { ident } from './sql.ts';
-import { readTruncates, type TableBatch, type Truncate } from './typed-apply.ts';
-import { typeChanges } from './typing.ts';
+import type { TableBatch } from './typed-apply.ts';
+import type { ToType } from './typing.ts';
 
 /**
- * Everything about the tables of the staged batch that may fail, before its transaction: what has to change in the lake, and the typed changes.
+ * What becomes of the tables of a batch, before its transaction: an error of DuckDB's would end that.
+ * @param changes what the batch holds, by table id
  * @param last the number of the batch before this one
  */
 export async function prepareTables(
   sql: Sql,
   registry: readonly LakeTable[],
   tables: readonly SourceTable[],
+  changes: Contents['changes'],
   last: number | undefined,
 ): Promise<TableBatch[]> {
-  const truncates = await readTruncates(sql);
-  const staged = await stagedRows(sql);
   let known = [...registry];
   const prepared: TableBatch[] = [];
   // What is gone first: its name is free for another.
@@ -31,44 +32,34 @@ export async function prepareTables(
     const evolution = evolve(mine, source, others);
     known = [...others.filter(({ id }) => id !== evolution.replaces), evolution.table];
     // A table that is gone is typed as it was known; one that never was known stays in the log alone.
-    const own = truncates.filter(({ tableId }) => tableId === source.id);
-    const batch = await prepareTable(sql, evolution, { staged: staged.has(source.id), truncates: own, filled: source.filled, last });
+    const batch = await prepareTable(sql, evolution, changes[source.id], { filled: source.filled, last });
     prepared.push(displaced ? { ...batch, displaced: { id: source.id, free } } : batch);
   }
   return prepared;
 }
 
-/** The same of one table whose evolution is known. `staged`: whether it has other changes than TRUNCATEs there. */
+/** The same of one table whose evolution is known. */
 export async function prepareTable(
   sql: Sql,
   evolution: Evolution,
-  {
-    staged,
-    truncates,
-    filled,
-    last,
-  }: { staged: boolean; truncates: readonly Truncate[]; filled: Readonly<Record<string, unknown>>; last?: number | undefined },
+  contents: TableContents | undefined,
+  { filled, last }: Pick<ToType, 'filled' | 'last'>,
 ): Promise<TableBatch> {
-  const typed = staged && evolution.table.columns.length > 0 ? await typeChanges(sql, evolution, filled, last) : undefined;
+  const { rows = 0, context = false, truncates = [], lastSeq = '0' } = contents ?? {};
   const able: Truncate[] = [];
   const unable: Truncate[] = [];
-  for (const one of [...truncates, ...(await goneWith(sql, evolution))])
-    ((await understood(sql, evolution, one)) ? able : unable).push(one);
-  return { evolution, truncates: able, unable, ...(typed && { typed }) };
+  for (const one of [...truncates, ...goneWith(evolution, lastSeq)]) ((await understood(sql, evolution, one)) ? able : unable).push(one);
+  const toType =
+    rows > truncates.length && evolution.table.columns.length > 0 ? { rows: rows - truncates.length, context, filled, last } : undefined;
+  return { evolution, truncates: able, unable, ...(toType && { toType }) };
 }
 
 /** A partition that was detached or dropped is as one that was truncated after all changes of the batch: DDL waits for who has changed it. */
-async function goneWith(sql: Sql, { table, changes }: Evolution): Promise<Truncate[]> {
-  const gone = changes.flatMap((one) => (one.change === 'partition_dropped' ? [one.partition] : []));
-  if (gone.length === 0) return [];
-  const [last] = await sql.rows(`SELECT coalesce(max(cdc_seq), 0) + 1 AS seq FROM temp.stage WHERE table_id = ${table.id}`);
-  return gone.map(({ name, bound }) => ({ tableId: table.id, seq: String(last?.seq), bound, partition: name }));
-}
-
-/** Ids of the tables that have other changes than TRUNCATEs in the staging table. */
-export async function stagedRows(sql: Sql): Promise<ReadonlySet<number>> {
-  const rows = await sql.rows("SELECT DISTINCT table_id FROM temp.stage WHERE cdc_op <> 'T'");
-  return new Set(rows.map((row) => Number(row.table_id)));
+function goneWith({ changes }: Evolution, lastSeq: string): Truncate[] {
+  const seq = String(BigInt(lastSeq) + 1n);
+  return changes.flatMap((one) =>
+    one.change === 'partition_dropped' ? [{ seq, bound: one.partition.bound, partition: one.partition.name }] : [],
+  );
 }
 
 /** The registry's entry of this id, unless schema audit was made anew and has given the id to another table. */

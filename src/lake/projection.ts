@@ -23,12 +23,11 @@ export interface Projection {
   readonly columns: readonly ProjectedColumn[];
   readonly own: LakeColumnNames['own'];
   /**
-   * SELECT of own._op, _seq, _xid, _ts, then the source's columns, all typed. Raises where a value does not fit (DuckDB's message holds
-   * the value: never log it), where a row lacks a key, and for a row too large to capture; if it did not raise, nothing was lost.
-   * An error ends the transaction it is run in: run it into a temp table before BEGIN.
+   * SELECT of own._op, _seq, _xid, _ts, then the source's columns, all typed. A row of which a value does not fit or a key is missing, or that was too
+   * large to capture, has a null for _seq and is to be thrown away; of the others nothing is lost. Never an error, which would end the transaction.
    */
   strict(from: string): string;
-  /** The same columns and never an error: what does not fit is NULL, as is what the row has no key for. */
+  /** The same columns of every row: what does not fit is NULL, as is what the row has no key for. */
   thorough(from: string): string;
   /** What `thorough` makes NULL though the source has a value: SELECT of cdc_seq, column_name (the lake's), reason. Never the value. */
   losses(from: string): string;
@@ -62,9 +61,11 @@ export function projectColumns(columns: readonly ProjectedColumn[], own: LakeCol
   const cuts = cutsOf(columns);
   const scanned = exactData(columns);
   const unscanned = exactData(columns.filter((_, index) => !cuts.has(index)));
-  const select = (relation: string, value: (column: ProjectedColumn, parsed: string, index: number) => string) => {
+  const select = (relation: string, value: (column: ProjectedColumn, parsed: string, index: number) => string, seq = 's.cdc_seq') => {
     const fields = columns.map((column, index) => `${value(column, field(index), index)} AS ${ident(column.name)}`);
-    const meta = (['_op', '_seq', '_xid', '_ts'] as const).map((name) => `s.cdc${name} AS ${ident(own[name])}`);
+    const meta = (['_op', '_seq', '_xid', '_ts'] as const).map(
+      (name) => `${name === '_seq' ? seq : `s.cdc${name}`} AS ${ident(own[name])}`,
+    );
     return `SELECT ${[...meta, ...fields].join(',\n  ')}\nFROM ${relation} AS s`;
   };
   const parsed = (from: string, parse: string) => `(SELECT r.*, ${columns.length === 0 ? 'NULL' : parse} AS j FROM ${from} AS r)`;
@@ -80,11 +81,15 @@ export function projectColumns(columns: readonly ProjectedColumn[], own: LakeCol
   return {
     columns,
     own,
-    strict: (from) =>
-      select(
-        parsed(cut(from), `from_json_strict(${whole}, ${structure(columns, ({ mapping }) => mapping.parseType)})`),
-        ({ mapping }, value, index) => mapping.value(cuts.get(index)?.value ?? value),
-      ),
+    strict: (from) => {
+      const json = parsed(cut(from), `TRY(from_json_strict(${whole}, ${structure(columns, ({ mapping }) => mapping.parseType)}))`);
+      if (columns.length === 0) return select(json, () => '');
+      // One TRY for all values of a row: one for each takes several times as long. And no WHERE: DuckDB would push it down and type each row twice.
+      const values = columns.map(({ mapping }, index) => `v${index} := ${mapping.value(cuts.get(index)?.value ?? field(index))}`);
+      const typed = `(SELECT s.*, TRY(struct_pack(${values.join(', ')})) AS typed FROM ${json} AS s)`;
+      const seq = 'CASE WHEN s.typed IS NOT NULL AND (s.j IS NOT NULL OR s.data IS NULL) THEN s.cdc_seq END';
+      return select(typed, (_, __, index) => `struct_extract_at(s.typed, ${index + 1})`, seq);
+    },
     thorough: (from) => select(parsed(from, texts), ({ mapping }, text) => `TRY(${mapping.fromText(text)})`),
     losses: (from) => {
       const found = columns.map(({ key, name, mapping }, index) => {

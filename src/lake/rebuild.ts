@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { TableContents } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Evolution } from '../model/evolution.ts';
 import { lineageOf, type SchemaStep } from '../model/schema-history.ts';
@@ -7,12 +8,13 @@ import type { LakeConfig } from './config.ts';
 import { alterTable, makeHistory } from './ddl.ts';
 import type { Engine, Sql } from './engine.ts';
 import { full, type Place, placesOf } from './places.ts';
-import { prepareTable, stagedRows } from './prepare.ts';
+import { prepareTable } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import { type Fence, LakeSession } from './session.ts';
 import { ident, literal } from './sql.ts';
 import { statement } from './statement.ts';
-import { applyChanges, readTruncates, type TableBatch } from './typed-apply.ts';
+import { applyChanges, type TableBatch } from './typed-apply.ts';
+import { type Typed, typeChanges } from './typing.ts';
 import { whileLocked } from './while-locked.ts';
 
 /** What a rebuild did. */
@@ -226,18 +228,18 @@ class Replay {
     const { batches, changes } = await session.use('typing', (sql) => this.#type(sql, slice, evolutions));
     await retrying(session, () =>
       session.write('replaying batches', async (sql, fence) => {
-        for (const batch of batches) {
+        for (const { batch, typed } of batches) {
           await alterTable(sql, batch.evolution);
-          await applyChanges(sql, slice.last, batch, { replayed: true });
+          await applyChanges(sql, slice.last, batch, typed, { replayed: true });
         }
         if (first) await touch(sql, fence);
         return { value: undefined, lastBatchId: fence.lastBatchId };
       }),
     );
     await session.use('noting losses', async (sql) => {
-      for (const [index, { typed, evolution }] of batches.entries()) {
+      for (const [index, { typed, batch }] of batches.entries()) {
         const place = places[index];
-        if (!typed || typed.losses.length === 0 || evolution.table.dropped || !place) continue;
+        if (!typed || typed.losses.length === 0 || batch.evolution.table.dropped || !place) continue;
         const params = { table_schema: place.schema, table_name: place.name, losses: JSON.stringify(typed.losses) };
         await sql.run(statement('rebuilt_losses'), params);
       }
@@ -247,29 +249,27 @@ class Replay {
   }
 
   /** Type the slice's rows. Several steps of one table in one batch: the last one knows the columns that the rows are to have. */
-  async #type(sql: Sql, { first, last }: Slice, evolutions: readonly Evolution[]): Promise<{ batches: TableBatch[]; changes: number }> {
+  async #type(
+    sql: Sql,
+    { first, last }: Slice,
+    evolutions: readonly Evolution[],
+  ): Promise<{ batches: { batch: TableBatch; typed: Typed | undefined }[]; changes: number }> {
     const ids = [...new Set(evolutions.flatMap(({ table, replaces }) => [table.id, ...(replaces === undefined ? [] : [replaces])]))].join(
       ', ',
     );
     const number = first === last ? 'l.cdc_seq' : 'row_number() OVER (ORDER BY l.batch_id, l.cdc_seq)';
     await sql.run(statement('stage_logged', { ids, number }), { first, last });
-    const [counted] = await sql.rows('SELECT count(*) AS n FROM temp.stage');
-    const staged = await stagedRows(sql);
-    const truncates = await readTruncates(sql);
-    const batches: TableBatch[] = [];
+    const contents = await stagedContents(sql);
+    const batches: { batch: TableBatch; typed: Typed | undefined }[] = [];
     for (const [index, evolution] of evolutions.entries()) {
       const { id } = evolution.table;
       this.#filled = filledBy(this.#filled, evolution);
       const own = evolutions.findLastIndex(({ table }) => table.id === id) === index;
-      batches.push(
-        await prepareTable(sql, this.#beside(evolution), {
-          staged: own && staged.has(id),
-          truncates: own ? truncates.filter(({ tableId }) => tableId === id) : [],
-          filled: this.#filled,
-        }),
-      );
+      const beside = this.#beside(evolution);
+      const batch = await prepareTable(sql, beside, own ? contents.get(id) : undefined, { filled: this.#filled });
+      batches.push({ batch, typed: batch.toType && (await typeChanges(sql, beside, batch.toType)) });
     }
-    return { batches, changes: Number(counted?.n) };
+    return { batches, changes: [...contents.values()].reduce((sum, { rows }) => sum + rows, 0) };
   }
 
   #beside({ table, was, ...evolution }: Evolution): Evolution {
@@ -284,6 +284,26 @@ interface Slice {
   readonly last: number;
   /** Evolutions that belong to its one batch. */
   readonly steps: readonly Evolution[];
+}
+
+/** What lies in temp.stage, by table id. */
+async function stagedContents(sql: Sql): Promise<Map<number, TableContents>> {
+  const rows = await sql.rows(statement('staged_contents'));
+  const truncates = await sql.rows(statement('staged_truncates'));
+  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
+  return new Map(
+    rows.map(({ table_id, n, last_seq, context }) => [
+      Number(table_id),
+      {
+        rows: Number(n),
+        lastSeq: String(last_seq),
+        context: context === true,
+        truncates: truncates
+          .filter((row) => row.table_id === table_id)
+          .map((row) => ({ seq: String(row.cdc_seq), bound: text(row.bound), partition: text(row.partition) })),
+      },
+    ]),
+  );
 }
 
 const LOSSES = `CREATE OR REPLACE TEMP TABLE rebuilt_loss

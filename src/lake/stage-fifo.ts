@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Staged } from '../model/batch.ts';
+import type { Contents, Staged } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { BatchReader, Stager } from '../pipeline/ports.ts';
 import type { Engine, Sql } from './engine.ts';
@@ -32,13 +32,13 @@ const LINE_SIZES = [4_000_000, 32_000_000, 160_000_000, 640_000_000, 2_000_000_0
  */
 export function fifoStager(engine: Engine): Stager {
   return {
-    stage(reader: BatchReader): Promise<Staged> {
+    stage(reader: BatchReader, contents: Contents): Promise<Staged> {
       return engine.exclusive(async (sql) => {
         const folder = await mkdtemp(join(tmpdir(), 'sluice-fifo-'));
         try {
           for (const lineSize of LINE_SIZES) {
             try {
-              return await stageWith(sql, () => fill(sql, reader, join(folder, `batch-${lineSize}.csv`), lineSize));
+              return await stageWith(sql, contents, () => fill(sql, reader, join(folder, `batch-${lineSize}.csv`), lineSize));
             } catch (error) {
               if (!isLineTooLong(error) || lineSize === LINE_SIZES.at(-1)) throw error;
               engine.log.info({ lineSize }, 'the batch has a wider value than expected, staging it again');

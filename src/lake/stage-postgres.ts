@@ -1,36 +1,42 @@
-import type { Staged } from '../model/batch.ts';
+import type { Contents, Staged } from '../model/batch.ts';
 import type { BatchReader, Stager } from '../pipeline/ports.ts';
 import type { Engine } from './engine.ts';
 import { secretsOf } from './redact.ts';
 import { literal } from './sql.ts';
-import { stagedJson, stageError, stageWith } from './stage.ts';
+import { forgetStage, stagedJson, stageError, stageWith } from './stage.ts';
+
+/**
+ * From so many rows on a batch is not staged but read when the lake logs it: no second copy, and PostgreSQL makes the rows while the engine writes those
+ * before. The source's session is in a transaction (read only) until the lake has committed: seconds per million rows, and none for small batches.
+ */
+const STREAM_ROWS = 50_000;
 
 /**
  * Reads a batch by DuckDB's `postgres` extension (binary COPY underneath); `postgres_scanner` must be loaded. The source is attached for one
- * stage only, about 10 ms: an attached source is asked by every look into DuckDB's catalogue (`duckdb_tables()`), which then
- * fails while the source is down. So no session of ours stays at the source, let alone one in a transaction.
+ * batch only, about 10 ms: an attached source is asked by every look into DuckDB's catalogue (`duckdb_tables()`), which then
+ * fails while the source is down. So no session of ours stays at the source.
  */
-export function postgresStager(engine: Engine): Stager {
+export function postgresStager(engine: Engine, streamRows = STREAM_ROWS): Stager {
   return {
-    stage(reader: BatchReader): Promise<Staged> {
-      return engine.exclusive(async (sql) => {
-        try {
-          return await stageWith(sql, async () => {
-            await sql.run(`ATTACH OR REPLACE ${literal(reader.dsn)} AS source (TYPE postgres, READ_ONLY)`);
-            await sql.run(
-              `INSERT INTO temp.stage SELECT * REPLACE (${stagedJson('data')} AS data, ${stagedJson('context')} AS context) FROM postgres_query($source, $query)`,
-              {
-                source: 'source',
-                query: reader.query,
-              },
-            );
-          });
-        } catch (error) {
-          throw stageError(error, secretsOf(reader.dsn));
-        } finally {
-          await sql.run('DETACH DATABASE IF EXISTS source').catch(() => undefined);
-        }
-      });
+    async stage(reader: BatchReader, contents: Contents): Promise<Staged> {
+      const secrets = secretsOf(reader.dsn);
+      const failure = (error: unknown) => stageError(error, secrets);
+      const from = `(SELECT * REPLACE (${stagedJson('data')} AS data, ${stagedJson('context')} AS context) FROM postgres_query('source', ${literal(reader.query)}))`;
+      const close = () => engine.exclusive(async (sql) => void (await sql.run('DETACH DATABASE IF EXISTS source').catch(() => undefined)));
+      const streams = contents.rows >= streamRows;
+      try {
+        return await engine.exclusive(async (sql) => {
+          await sql.run(`ATTACH OR REPLACE ${literal(reader.dsn)} AS source (TYPE postgres, READ_ONLY)`);
+          if (!streams) return stageWith(sql, contents, async () => void (await sql.run(`INSERT INTO temp.stage ${from}`)));
+          await forgetStage(sql);
+          return { contents, from, failure, close };
+        });
+      } catch (error) {
+        await close();
+        throw failure(error);
+      } finally {
+        if (!streams) await close();
+      }
     },
   };
 }

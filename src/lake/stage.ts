@@ -1,4 +1,4 @@
-import type { Staged, StageHeader } from '../model/batch.ts';
+import type { Contents, Staged } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Sql } from './engine.ts';
 import { lakeError } from './errors.ts';
@@ -13,37 +13,53 @@ export function stagedJson(column: string): string {
 }
 
 /**
- * The staging table. A TEMP table of the engine's connection: it may be written beside the lake in one transaction, and it spills
+ * The columns of the staging table. A TEMP table of the engine's connection: it may be written beside the lake in one transaction, and it spills
  * to the temp directory where it exceeds the memory limit.
  */
-const CREATE =
-  'CREATE OR REPLACE TEMP TABLE stage (cdc_seq BIGINT, cdc_xid BIGINT, cdc_ts TIMESTAMPTZ, cdc_op VARCHAR, table_id INTEGER, data JSON, context JSON)';
+const COLUMNS = '(cdc_seq BIGINT, cdc_xid BIGINT, cdc_ts TIMESTAMPTZ, cdc_op VARCHAR, table_id INTEGER, data JSON, context JSON)';
 
 /** For what is applied without a batch. */
 export async function stageNothing(sql: Sql): Promise<void> {
-  await sql.run(CREATE);
+  await forgetStage(sql);
+  await sql.run(`CREATE TEMP TABLE stage ${COLUMNS}`);
 }
 
 /**
- * Empty the staging table, let `fill` insert the reader's rows, take the header off and check that all rows came.
+ * The batch as the lake's statements read it, where it was logged already: a view of its rows in the log, which is in the transaction that
+ * this is called in.
+ */
+export async function stageLogged(sql: Sql, batchId: number): Promise<void> {
+  await sql.run(
+    `CREATE TEMP VIEW stage AS SELECT cdc_seq, cdc_xid, cdc_ts, cdc_op, table_id, data, context FROM lake.main.cdc WHERE batch_id = ${batchId}`,
+  );
+}
+
+/** Drop what the batch before this one has left; an idle daemon would keep it in memory. */
+export async function forgetStage(sql: Sql): Promise<void> {
+  // Each fails where it is the other.
+  await sql.run('DROP VIEW IF EXISTS temp.stage').catch(() => undefined);
+  await sql.run('DROP TABLE IF EXISTS temp.stage').catch(() => undefined);
+}
+
+/**
+ * Make the staging table anew, let `fill` insert the reader's rows and check that all came.
  * Rejects with `stage_incomplete` when they did not; after any rejection the staging table is gone.
  */
-export async function stageWith(sql: Sql, fill: () => Promise<void>): Promise<Staged> {
+export async function stageWith(sql: Sql, contents: Contents, fill: () => Promise<void>): Promise<Staged> {
   try {
-    await sql.run(CREATE);
+    await stageNothing(sql);
     await fill();
-    const headers = await sql.rows("SELECT data FROM temp.stage WHERE cdc_op = 'B'");
-    const header = parseHeader(headers.length === 1 ? headers[0]?.data : undefined);
-    await sql.run("DELETE FROM temp.stage WHERE cdc_op = 'B'");
     const [counted] = await sql.rows('SELECT count(*) AS n FROM temp.stage');
-    const rows = Number(counted?.n);
-    if (rows !== header.rows) throw incomplete(`${rows} rows arrived, the source counted ${header.rows}`);
-    return { header, rows };
+    if (Number(counted?.n) !== contents.rows) throw incomplete(`${counted?.n} rows arrived, the source counted ${contents.rows}`);
+    return { contents, from: STAGE, failure: (error) => lakeError(error, 'reading the staged batch'), close: async () => undefined };
   } catch (error) {
-    await sql.run('DROP TABLE IF EXISTS temp.stage').catch(() => undefined);
+    await forgetStage(sql);
     throw error;
   }
 }
+
+/** The staging table as Staged.from. */
+export const STAGE = 'temp.stage';
 
 /** A failure to read the batch: `lake_full` and `lake_memory` are the engine's, everything else is the source's. */
 export function stageError(error: unknown, secrets: readonly string[]): SluiceError {
@@ -57,11 +73,4 @@ export const REMEDY = 'Check that the source is up and reachable. Nothing is los
 
 export function incomplete(why: string): SluiceError {
   return new SluiceError('stage_incomplete', `The batch did not arrive whole: ${why}`, REMEDY);
-}
-
-function parseHeader(text: unknown): StageHeader {
-  if (typeof text !== 'string') throw incomplete('its header is missing');
-  const header = JSON.parse(text) as StageHeader;
-  if (typeof header.rows !== 'number' || typeof header.tables !== 'object') throw incomplete('its header is malformed');
-  return header;
 }

@@ -1,3 +1,4 @@
+import type { Truncate } from '../model/batch.ts';
 import type { Evolution } from '../model/evolution.ts';
 import type { LakeTable } from '../model/table.ts';
 import { boundCondition } from './bound.ts';
@@ -7,33 +8,13 @@ import { full, keyColumns, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import { ident } from './sql.ts';
 import { statement } from './statement.ts';
-import type { Typed } from './typing.ts';
-
-/** One TRUNCATE of the staged batch. */
-export interface Truncate {
-  readonly tableId: number;
-  readonly seq: string;
-  /** The partition's condition; null: the whole table. */
-  readonly bound: string | null;
-  readonly partition: string | null;
-}
-
-export async function readTruncates(sql: Sql): Promise<Truncate[]> {
-  const rows = await sql.rows(statement('staged_truncates'));
-  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
-  return rows.map((row) => ({
-    tableId: Number(row.table_id),
-    seq: String(row.cdc_seq),
-    bound: text(row.bound),
-    partition: text(row.partition),
-  }));
-}
+import { type ToType, type Typed, typeChanges, typedRelation } from './typing.ts';
 
 /** What one table gets from a batch. */
 export interface TableBatch {
   readonly evolution: Evolution;
-  /** Absent for a table that is gone or has no changes here. */
-  readonly typed?: Typed;
+  /** Absent for a table that never was known, or has no changes here. */
+  readonly toType?: ToType;
   readonly truncates: readonly Truncate[];
   /** Partitions whose condition DuckDB does not understand, as a hash: their rows stay in the state, and sluice.schema_change says so. */
   readonly unable: readonly Truncate[];
@@ -51,7 +32,11 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   }
   // What is gone first: another table may have come in its place.
   const ordered = [...tables].sort((a, b) => Number(b.evolution.table.dropped) - Number(a.evolution.table.dropped));
-  for (const one of ordered) await applyTable(sql, batchId, one);
+  for (const one of ordered) {
+    await applyTable(sql, batchId, one);
+    // One table's typed changes in memory at a time.
+    await sql.run(`DROP TABLE IF EXISTS ${typedRelation(one.evolution.table)}`);
+  }
   const evolved = ordered.map(({ evolution }) => evolution).filter((one) => one.changes.length > 0 || one.replaces !== undefined);
   for (const [position, evolution] of evolved.entries()) {
     const params = { batch_id: batchId, position, table_id: evolution.table.id, evolution: JSON.stringify(evolution) };
@@ -66,7 +51,8 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
 }
 
 async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise<void> {
-  const { evolution, typed, unable } = batch;
+  const { evolution, toType, unable } = batch;
+  const typed = toType && (await typeChanges(sql, evolution, toType));
   const { table, changes } = evolution;
   await alterTable(sql, evolution);
   await alterHistory(sql, evolution);
@@ -109,7 +95,7 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
       detail,
     });
   }
-  const grown = await applyChanges(sql, batchId, batch);
+  const grown = await applyChanges(sql, batchId, batch, typed);
   if (table.dropped || !typed) return;
   await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }), {
     batch_id: batchId,
@@ -132,7 +118,8 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
 export async function applyChanges(
   sql: Sql,
   batchId: number,
-  { evolution, typed, truncates }: TableBatch,
+  { evolution, truncates }: TableBatch,
+  typed: Typed | undefined,
   { replayed = false } = {},
 ): Promise<number> {
   const { table, changes } = evolution;

@@ -1,5 +1,5 @@
 import type { Evolution } from '../model/evolution.ts';
-import type { LakeColumn } from '../model/table.ts';
+import type { LakeColumn, LakeTable } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import { filledValue } from './ddl.ts';
 import type { Sql } from './engine.ts';
@@ -17,44 +17,36 @@ export interface Typed {
 }
 
 /**
- * Type the staged changes of one table into a temp table. Outside a transaction: a value that does not fit ends the one it is met in, and is
- * tried again in the thorough way.
+ * Type the staged changes of one table into a temp table: whole sets at once, and rows of which a value does not fit once more, value by value.
  *
  * Changes that were captured before a column was added, renamed or dropped carry the names of then. Rows are taken by the set of keys that they
  * have, and each set by the names that the table has now, else by those that the lake knows it or has known it under: names are matched by
  * column number.
- * @param last the number of the batch before this one; see LakeTable.before
- * @param filled by attnum: what a row that was captured before an `ADD COLUMN … DEFAULT` has in that column
  */
-export async function typeChanges(
-  sql: Sql,
-  { table, changes, was }: Evolution,
-  filled: Readonly<Record<string, unknown>>,
-  last?: number,
-): Promise<Typed> {
+export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, { rows, context, filled, last }: ToType): Promise<Typed> {
   const layouts = [table.columns, was?.columns ?? [], was?.before?.columns ?? []];
   const settled = was?.before === undefined || was.before.batch !== last;
-  const relation = `temp.${ident(`typed_${table.id}`)}`;
-  const rows = `(FROM temp.stage WHERE table_id = ${table.id} AND cdc_op <> 'T')`;
-  const [about] = await sql.rows(`SELECT bool_or(context IS NOT NULL) AS context FROM temp.stage WHERE table_id = ${table.id}`);
-  const context = about?.context === true;
-  const now = project(table.columns, ({ source: name }) => name, table.own);
-  if (settled && changes.every(({ change }) => change === 'table_added' || change === 'key_changed')) {
-    try {
-      await sql.run(`CREATE OR REPLACE TEMP TABLE ${ident(`typed_${table.id}`)} AS ${now.strict(rows)}`);
-      return { relation, context, losses: [] };
-    } catch {
-      // A value that does not fit, or a row of other columns: the ways below find out which. Nothing of DuckDB's message may be logged.
-    }
-  }
+  const relation = typedRelation(table);
   const own = `${ident(table.own._op)} VARCHAR, ${ident(table.own._seq)} BIGINT, ${ident(table.own._xid)} BIGINT, ${ident(table.own._ts)} TIMESTAMPTZ`;
   const columns = table.columns.map(({ name, lakeType }) => `, ${ident(name)} ${lakeType}`).join('');
-  await sql.run(`CREATE OR REPLACE TEMP TABLE ${ident(`typed_${table.id}`)} (${own}${columns})`);
+  await sql.run(`CREATE OR REPLACE TEMP TABLE ${relation} (${own}${columns})`);
   const losses: Typed['losses'][number][] = [];
-  const sets = await sql.rows(`SELECT DISTINCT to_json(json_keys(data))::VARCHAR AS keys FROM ${rows}`);
-  for (const { keys } of sets) {
+  const typed: Typed = { relation, context, losses };
+  const insertStrict = async (insert: string) =>
+    (await sql.run(insert)) - (await sql.run(`DELETE FROM ${relation} WHERE ${ident(table.own._seq)} IS NULL`));
+  let rest = `(FROM temp.stage WHERE table_id = ${table.id} AND cdc_op <> 'T')`;
+  let left = rows;
+  if (settled && changes.every(({ change }) => change === 'table_added' || change === 'key_changed')) {
+    const now = project(table.columns, ({ source: name }) => name, table.own);
+    left -= await insertStrict(`INSERT INTO ${relation} ${now.strict(rest)}`);
+    if (left === 0) return typed;
+  }
+  const without = (from: string) => `(FROM ${from} WHERE cdc_seq NOT IN (SELECT ${ident(table.own._seq)} FROM ${relation}))`;
+  if (left < rows) rest = without(rest);
+  const sets = await sql.rows(`SELECT to_json(json_keys(data))::VARCHAR AS keys, count(*) AS n FROM ${rest} GROUP BY ALL`);
+  for (const { keys, n } of sets) {
     const found = keys === null ? [] : (JSON.parse(String(keys)) as string[]);
-    const some = `(FROM ${rows} WHERE to_json(json_keys(data))::VARCHAR IS NOT DISTINCT FROM ${keys === null ? 'NULL' : literal(String(keys))})`;
+    const some = `(FROM ${rest} WHERE to_json(json_keys(data))::VARCHAR IS NOT DISTINCT FROM ${keys === null ? 'NULL' : literal(String(keys))})`;
     const name = namesOf(found, layouts);
     const present = table.columns.filter((column) => name.has(column.attnum));
     const projection = project(present, (column) => name.get(column.attnum) ?? '', table.own);
@@ -62,17 +54,7 @@ export async function typeChanges(
     const fill = absent.map(
       (column) => `, ${column.attnum in filled ? filledValue(column, filled[column.attnum]) : 'NULL'} AS ${ident(column.name)}`,
     );
-    const insert = (select: string) => sql.run(`INSERT INTO ${relation} BY NAME SELECT *${fill.join('')} FROM (${select})`);
-    await insert(projection.strict(some)).catch(async () => {
-      await insert(projection.thorough(some));
-      for (const row of await sql.rows(projection.losses(some))) {
-        losses.push({
-          seq: String(row.cdc_seq),
-          column: row.column_name === null ? null : String(row.column_name),
-          reason: String(row.reason),
-        });
-      }
-    });
+    const insert = (select: string) => `INSERT INTO ${relation} BY NAME SELECT *${fill.join('')} FROM (${select})`;
     const strange = found.filter(
       (key) => ![...name.values()].includes(key) && !layouts.flat().some(({ source }) => source === key) && key !== TOO_LARGE,
     );
@@ -80,8 +62,34 @@ export async function typeChanges(
       for (const row of await sql.rows(`SELECT cdc_seq FROM ${some}`))
         losses.push({ seq: String(row.cdc_seq), column: null, reason: 'captured under a column name that is not known' });
     }
+    if ((await insertStrict(insert(projection.strict(some)))) === Number(n)) continue;
+    for (const row of await sql.rows(projection.losses(without(some)))) {
+      losses.push({
+        seq: String(row.cdc_seq),
+        column: row.column_name === null ? null : String(row.column_name),
+        reason: String(row.reason),
+      });
+    }
+    await sql.run(insert(projection.thorough(without(some))));
   }
-  return { relation, context, losses };
+  return typed;
+}
+
+/** The temp table that a table's changes are typed into. */
+export function typedRelation({ id }: LakeTable): string {
+  return `temp.${ident(`typed_${id}`)}`;
+}
+
+/** What is to be typed of a table. */
+export interface ToType {
+  /** How many staged changes of the table are no TRUNCATE. */
+  readonly rows: number;
+  /** Whether any of them carries a context. */
+  readonly context: boolean;
+  /** By attnum: what a row that was captured before an `ADD COLUMN … DEFAULT` has in that column. */
+  readonly filled: Readonly<Record<string, unknown>>;
+  /** The number of the batch before this one; see LakeTable.before. */
+  readonly last?: number | undefined;
 }
 
 const TOO_LARGE = '_sluice_too_large';

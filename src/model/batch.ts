@@ -39,23 +39,48 @@ export interface Missed {
   readonly now: string;
 }
 
-/** The first row that the staging query returns, as JSON in `data`: read in the same snapshot as the changes behind it. */
-export interface StageHeader {
+/** What the batch that is open holds, as the source counts it in one statement. */
+export interface Contents {
   /** Id of the batch that is open at the source, null when none is. */
   readonly batch: string | null;
-  /** Rows in `audit.cdc_old` as this snapshot sees them. */
+  /** Rows in `audit.cdc_old`. */
   readonly rows: number;
   /** False when the UNLOGGED sentinel is gone: the buffer was emptied by a crash or a failover. */
   readonly sentinel: boolean;
   /** Tracked tables by id: their schema and name at this instant, the last known ones for a table that is there or tracked no more. */
   readonly tables: Readonly<Record<string, readonly [schema: string, name: string, exists: boolean]>>;
+  /** Of each table that has changes here, by id. */
+  readonly changes: Readonly<Record<string, TableContents>>;
 }
 
-/** A batch that lies in the lake engine's staging table. */
-export interface Staged {
-  readonly header: StageHeader;
-  /** Rows that really arrived, header excluded. Equal to `header.rows`, or the stage has thrown. */
+/** What a batch holds of one table. */
+export interface TableContents {
+  /** TRUNCATEs included. */
   readonly rows: number;
+  readonly lastSeq: string;
+  /** Whether changes carry who made them and why. */
+  readonly context: boolean;
+  /** In order. */
+  readonly truncates: readonly Truncate[];
+}
+
+/** One TRUNCATE. */
+export interface Truncate {
+  readonly seq: string;
+  /** The partition's condition; null: the whole table. */
+  readonly bound: string | null;
+  readonly partition: string | null;
+}
+
+/** A batch that the lake's engine can read. */
+export interface Staged {
+  readonly contents: Contents;
+  /** A FROM item of the engine with the columns of BatchReader.query. It may be read once. */
+  readonly from: string;
+  /** What the user is told of an error that reading `from` has met. */
+  failure(error: unknown): Error;
+  /** Let go of what `from` needs. */
+  close(): Promise<void>;
 }
 
 /** A row of the ledger: a batch that the lake holds. */

@@ -81,28 +81,33 @@ async function findApplied(lake: Lake, batch: Batch): Promise<Applied | undefine
 async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
   const { source, stager, lake, watch, at } = ports;
   await at('before-stage');
-  const staged = await stager.stage(source.reader);
-  await at('after-stage');
-  if (staged.header.batch !== batch.id) {
+  const contents = await source.contents();
+  if (contents.batch !== batch.id) {
     throw new SluiceError(
       'stage_other_batch',
-      `Batch ${staged.header.batch} was read instead of ${batch.id}`,
+      `Batch ${contents.batch} is open instead of ${batch.id}`,
       'None: another daemon was at work; this one looks again.',
     );
   }
-  if (!staged.header.sentinel) await recordLoss(ports);
-  const identity = await source.identity();
-  await source.assertLeading();
-  // Only now: a lake that is one file is held, and so kept from readers, for as short as can be.
-  await lake.acquire();
-  const changed = await watch.look();
-  const ids = new Set([...(await lake.concerned(staged)), ...(await lake.known(changed.ids))]);
-  const tables = await source.tables([...ids]);
-  await at('before-apply');
-  const applied = await lake.apply(batch, staged, tables, identity);
-  await at('after-apply');
-  changed.followed();
-  return applied;
+  if (!contents.sentinel) await recordLoss(ports);
+  const staged = await stager.stage(source.reader(batch), contents);
+  try {
+    await at('after-stage');
+    const identity = await source.identity();
+    await source.assertLeading();
+    // Only now: a lake that is one file is held, and so kept from readers, for as short as can be.
+    await lake.acquire();
+    const changed = await watch.look();
+    const ids = new Set([...(await lake.concerned(contents)), ...(await lake.known(changed.ids))]);
+    const tables = await source.tables([...ids]);
+    await at('before-apply');
+    const applied = await lake.apply(batch, staged, tables, identity);
+    await at('after-apply');
+    changed.followed();
+    return applied;
+  } finally {
+    await staged.close();
+  }
 }
 
 /**

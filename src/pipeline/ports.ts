@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Applied, Batch, LakeSource, Missed, SourceIdentity, Staged } from '../model/batch.ts';
+import type { Applied, Batch, Contents, LakeSource, Missed, SourceIdentity, Staged } from '../model/batch.ts';
 import type { SourceTable } from '../model/table.ts';
 
 /** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
@@ -7,8 +7,8 @@ export interface BatchReader {
   /** libpq connection string for readers that connect themselves. Holds the password: never log it. */
   readonly dsn: string;
   /**
-   * One statement, hence one snapshot. Columns: cdc_seq int8, cdc_xid int8, cdc_ts timestamptz, cdc_op text, table_id int4, data json, context json.
-   * Its first row has cdc_op 'B', all else null but `data`, which is the StageHeader as JSON.
+   * One statement, hence one snapshot; no rows when another batch is open. Columns: cdc_seq int8, cdc_xid int8, cdc_ts timestamptz, cdc_op text,
+   * table_id int4, data json, context json.
    */
   readonly query: string;
   /** The same statement as `COPY … TO STDOUT (FORMAT csv)`: NULL unquoted and empty, '' quoted. */
@@ -20,7 +20,7 @@ export interface BatchReader {
  * each is one transaction, so a rejection leaves "done" or "not done", and the caller finds out which by `openBatch`.
  */
 export interface Source {
-  readonly reader: BatchReader;
+  reader(batch: Batch): BatchReader;
   identity(): Promise<SourceIdentity>;
   /** Take the session advisory lock. False: another daemon leads. Idempotent while held. */
   lead(): Promise<boolean>;
@@ -36,6 +36,8 @@ export interface Source {
   move(): Promise<Batch | undefined>;
   /** Make the open batch durable (a synchronous commit): only then may it be staged. */
   settle(batch: Batch): Promise<void>;
+  /** What the open batch holds. */
+  contents(): Promise<Contents>;
   /** In one transaction: lock the batch row, check that it is this one and open, empty cdc_old, mark it done. A batch already done: no-op. */
   finish(batch: Batch, rows: number): Promise<void>;
   /** What the catalogue says of tracked tables now; an id that nobody knows is left out. */
@@ -52,9 +54,9 @@ export interface Source {
   beginEpoch(): Promise<void>;
 }
 
-/** Copies a batch into the lake engine's temporary staging table, replacing what lies there. Each implementation runs test/contract/stager.ts. */
+/** Makes a batch readable for the lake's engine, in place of the one before. Each implementation runs test/contract/stager.ts. */
 export interface Stager {
-  stage(reader: BatchReader): Promise<Staged>;
+  stage(reader: BatchReader, contents: Contents): Promise<Staged>;
 }
 
 /** The lake. Each implementation runs test/contract/lake.ts. */
@@ -65,8 +67,8 @@ export interface Lake {
   release(): Promise<void>;
   /** The ledger's row of this batch, if the lake holds it. */
   find(batchId: string): Promise<Applied | undefined>;
-  /** Ids of tracked tables that `apply` needs to know more of: those with staged changes, and those that were renamed or dropped. */
-  concerned(staged: Staged): Promise<number[]>;
+  /** Ids of tracked tables that `apply` needs to know more of: those with changes, and those that were renamed or dropped. */
+  concerned(contents: Contents): Promise<number[]>;
   /** Those of these tables that the lake has. */
   known(ids: readonly number[]): Promise<number[]>;
   /**

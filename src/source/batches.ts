@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Batch, Missed, SourceIdentity } from '../model/batch.ts';
+import type { Batch, Contents, Missed, SourceIdentity, Truncate } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, SourceTable } from '../model/table.ts';
@@ -40,12 +40,14 @@ interface MissedRow {
  * Leadership lives on a connection of its own, so that a lost session is a lost lock and never a silent reconnect.
  */
 export class PostgresSource implements Source, AsyncDisposable {
-  readonly reader: BatchReader;
+  readonly #url: string;
   readonly #sql: Sql;
   readonly #leader: Sql;
   readonly #lockTimeoutMs: number;
   readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
+  readonly #contents = statement('contents');
+  readonly #stage = statement('stage');
   readonly #tables = statement('tables');
   readonly #catalogue = statement('catalogue');
   #leaderPid: number | undefined;
@@ -54,13 +56,14 @@ export class PostgresSource implements Source, AsyncDisposable {
     this.#sql = connect({ url, applicationName: 'sluice' });
     this.#leader = connect({ url, applicationName: 'sluice leader', max: 1 });
     this.#lockTimeoutMs = lockTimeoutMs;
+    this.#url = url;
+  }
+
+  reader({ id }: Batch): BatchReader {
+    // A uuid of the source's own making: nothing to quote.
+    const query = this.#stage.replaceAll('{batch}', id);
     const sql = this.#sql;
-    const query = statement('stage');
-    this.reader = {
-      dsn: url,
-      query,
-      copyCsv: (): Promise<Readable> => sql.unsafe(`COPY (${query}) TO STDOUT (FORMAT csv)`).readable(),
-    };
+    return { dsn: this.#url, query, copyCsv: (): Promise<Readable> => sql.unsafe(`COPY (${query}) TO STDOUT (FORMAT csv)`).readable() };
   }
 
   async identity(): Promise<SourceIdentity> {
@@ -104,6 +107,14 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async settle(batch: Batch): Promise<void> {
     await this.#sql`SELECT audit.settle(${batch.id}::uuid)`;
+  }
+
+  async contents(): Promise<Contents> {
+    const { contents } = one(await this.#sql.unsafe<{ contents: Contents }[]>(this.#contents));
+    for (const { truncates } of Object.values(contents.changes)) {
+      (truncates as Truncate[]).sort((a, b) => (BigInt(a.seq) < BigInt(b.seq) ? -1 : 1));
+    }
+    return contents;
   }
 
   async finish(batch: Batch, rows: number): Promise<void> {

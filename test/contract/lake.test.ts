@@ -19,6 +19,11 @@ lakeContract(
   inFolder((folder) => ({ type: 'duckdb', path: join(folder, "it's a lake.duckdb") })),
 );
 lakeContract(
+  'DuckDB file, streaming',
+  inFolder((folder) => ({ type: 'duckdb', path: join(folder, 'lake.duckdb') })),
+  { streams: true },
+);
+lakeContract(
   'DuckLake, SQLite catalog',
   inFolder((folder) => ({ type: 'ducklake', catalog: `sqlite:${join(folder, 'new', 'catalog.sqlite')}`, data: join(folder, 'data') })),
 );
@@ -39,4 +44,5 @@ lakeContract(
     data: join(folder, 'data'),
     metadataSchema: `lake_${randomUUID().replaceAll('-', '')}`,
   })),
+  { streams: true },
 );

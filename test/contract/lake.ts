@@ -7,8 +7,9 @@ import { extensionsFor } from '../../src/lake/extensions.ts';
 import { openLake } from '../../src/lake/lake.ts';
 import { openForQuery } from '../../src/lake/query.ts';
 import type { Row } from '../../src/lake/rows.ts';
-import { stageWith } from '../../src/lake/stage.ts';
-import type { Batch, SourceIdentity, Staged } from '../../src/model/batch.ts';
+import { forgetStage, stageWith } from '../../src/lake/stage.ts';
+import type { Batch, Contents, SourceIdentity, Staged } from '../../src/model/batch.ts';
+import { SluiceError } from '../../src/model/error.ts';
 import type { Lake } from '../../src/pipeline/ports.ts';
 import { testEngine } from '../lake/support.ts';
 
@@ -34,16 +35,9 @@ export function newBatch(kind: Batch['kind'] = 'swap'): Batch {
 }
 
 /** Put rows where a stager puts them. */
-export function stage(engine: Engine, batch: Batch, rows: readonly StageRow[]): Promise<Staged> {
-  const header = {
-    batch: batch.id,
-    rows: rows.length,
-    sentinel: true,
-    tables: { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] },
-  };
-  return engine.exclusive((sql) =>
-    stageWith(sql, async () => {
-      await sql.run("INSERT INTO temp.stage VALUES (NULL, NULL, NULL, 'B', NULL, $header, NULL)", { header: JSON.stringify(header) });
+export async function stageRows(engine: Engine, batch: Batch, rows: readonly StageRow[], { streams = false } = {}): Promise<Staged> {
+  const staged = await engine.exclusive((sql) =>
+    stageWith(sql, contentsOf(batch, rows), async () => {
       for (const row of rows) {
         await sql.run('INSERT INTO temp.stage VALUES ($seq::BIGINT, 777, $ts::TIMESTAMPTZ, $op, $table, $data, NULL)', {
           seq: String(row.seq),
@@ -55,10 +49,38 @@ export function stage(engine: Engine, batch: Batch, rows: readonly StageRow[]): 
       }
     }),
   );
+  if (!streams) return staged;
+  await engine.run('CREATE OR REPLACE TEMP TABLE streamed AS FROM temp.stage');
+  await engine.exclusive(forgetStage);
+  return { ...staged, from: 'temp.streamed', failure: (error) => new SluiceError('stage_failed', String(error), '') };
+}
+
+function contentsOf(batch: Batch, rows: readonly StageRow[]): Contents {
+  const ids = [...new Set(rows.map(({ table = 1 }) => table))];
+  const changes = ids.map((id) => {
+    const own = rows.filter(({ table = 1 }) => table === id);
+    const lastSeq = String(Math.max(...own.map(({ seq }) => Number(seq))));
+    const truncates = own
+      .filter(({ op }) => op === 'T')
+      .map(({ seq, data }) => ({ seq: String(seq), bound: null, partition: null, ...(data === null ? {} : JSON.parse(data)) }));
+    return [id, { rows: own.length, lastSeq, context: false, truncates }];
+  });
+  return {
+    batch: batch.id,
+    rows: rows.length,
+    sentinel: true,
+    tables: { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] },
+    changes: Object.fromEntries(changes),
+  };
 }
 
 /** Every implementation of the Lake port keeps these promises. `make` gives a place where no lake is yet. */
-export function lakeContract(name: string, make: () => Promise<{ config: LakeConfig; remove(): Promise<void> }>): void {
+export function lakeContract(
+  name: string,
+  make: () => Promise<{ config: LakeConfig; remove(): Promise<void> }>,
+  { streams = false } = {},
+): void {
+  const stage = (engine: Engine, batch: Batch, rows: readonly StageRow[]) => stageRows(engine, batch, rows, { streams });
   describe(`lake contract: ${name}`, () => {
     let place: { config: LakeConfig; remove(): Promise<void> };
     let engine: Engine;
@@ -207,6 +229,27 @@ export function lakeContract(name: string, make: () => Promise<{ config: LakeCon
       expect(await see('SELECT (SELECT count(*) FROM cdc) AS log, (SELECT count(*) FROM sluice.batch) AS ledger')).toEqual([
         { log: 0, ledger: 0 },
       ]);
+      expect(await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], identity)).toMatchObject({ batchId: 1 });
+    });
+
+    test('a batch of which fewer or more rows arrive than the source counted leaves nothing', async () => {
+      const batch = newBatch();
+      for (const rows of [1, 3]) {
+        const staged = await stage(engine, batch, [
+          { seq: 1, data: '{}' },
+          { seq: 2, data: '{}' },
+        ]);
+        const wrong = { ...staged, contents: { ...staged.contents, rows } };
+        await expect(lake.apply(batch, wrong, [], identity)).rejects.toMatchObject({ code: 'stage_incomplete' });
+      }
+      expect(await see('SELECT count(*) AS n FROM cdc')).toEqual([{ n: 0 }]);
+    });
+
+    test.runIf(streams)('the source fails while the lake logs: said so, and nothing is left', async () => {
+      const batch = newBatch();
+      const staged = await stage(engine, batch, [{ seq: 1, data: '{}' }]);
+      const failing = { ...staged, from: "(FROM temp.streamed WHERE error('went away') IS NULL)" };
+      await expect(lake.apply(batch, failing, [], identity)).rejects.toMatchObject({ code: 'stage_failed' });
       expect(await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], identity)).toMatchObject({ batchId: 1 });
     });
 

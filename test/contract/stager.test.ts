@@ -16,6 +16,9 @@ for (const version of testVersions()) {
     afterAll(() => engine.close());
     const server = () => sharedPostgres(version);
     stagerContract('postgres extension', () => ({ engine, stager: postgresStager(engine), server: server() }));
+    stagerContract('postgres extension, streaming', () => ({ engine, stager: postgresStager(engine, 0), server: server() }), {
+      streams: true,
+    });
     stagerContract('FIFO', () => ({ engine, stager: fifoStager(engine), server: server() }));
   });
 }

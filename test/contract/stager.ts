@@ -4,38 +4,30 @@ import pg from 'pg';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/lake/engine.ts';
-import type { StageHeader } from '../../src/model/batch.ts';
+import type { Contents } from '../../src/model/batch.ts';
 import type { BatchReader, Stager } from '../../src/pipeline/ports.ts';
 import { freshDatabase, type PostgresAddress } from '../support/postgres.ts';
 
 /** A table that stands in for audit.cdc_old, and its reader as src/source builds one. */
 export interface Buffer {
   readonly table: string;
-  readonly batch: string;
   readonly sql: postgres.Sql;
   reader(overrides?: Partial<BatchReader>): BatchReader;
   put(rows: readonly { seq: number | string; op?: string; table?: number; data: string | null; ts?: string }[]): Promise<void>;
+  /** What the source would say of it. */
+  contents(): Promise<Contents>;
   drop(): Promise<void>;
 }
 
-export async function makeBuffer(url: string, header: Partial<StageHeader> = {}): Promise<Buffer> {
+export async function makeBuffer(url: string): Promise<Buffer> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   const table = `stand_in_${randomUUID().replaceAll('-', '')}`;
-  const batch = header.batch ?? randomUUID();
-  const tables = header.tables ?? { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] };
   await sql.unsafe(
     `CREATE TABLE ${table} (cdc_seq bigint, cdc_xid xid8, cdc_ts timestamptz, cdc_op "char", table_id int, data json, context json)`,
   );
-  const rows = header.rows === undefined ? `(SELECT count(*) FROM ${table})` : String(header.rows);
-  const query = `
-    SELECT NULL::int8 AS cdc_seq, NULL::int8 AS cdc_xid, NULL::timestamptz AS cdc_ts, 'B'::text AS cdc_op, NULL::int4 AS table_id,
-           json_build_object('batch', '${batch}', 'rows', ${rows}, 'sentinel', true,
-                             'tables', '${JSON.stringify(tables).replaceAll("'", "''")}'::json) AS data, NULL::json AS context
-    UNION ALL
-    SELECT cdc_seq, cdc_xid::text::int8, cdc_ts, cdc_op::text, table_id, data, context FROM ${table}`;
+  const query = `SELECT cdc_seq, cdc_xid::text::int8 AS cdc_xid, cdc_ts, cdc_op::text AS cdc_op, table_id, data, context FROM ${table}`;
   return {
     table,
-    batch,
     sql,
     reader: (overrides = {}) => ({ dsn: url, query, copyCsv: () => copy(url, `COPY (${query}) TO STDOUT (FORMAT csv)`), ...overrides }),
     async put(list) {
@@ -43,6 +35,10 @@ export async function makeBuffer(url: string, header: Partial<StageHeader> = {})
         await sql`INSERT INTO ${sql(table)} VALUES (${row.seq}, pg_current_xact_id(), ${row.ts ?? '2026-11-21 10:00:00.123456+00'}::text::timestamptz,
           ${row.op ?? 'I'}::"char", ${row.table ?? 1}, ${row.data}::text::json)`;
       }
+    },
+    async contents() {
+      const [counted] = await sql.unsafe<{ n: number }[]>(`SELECT count(*)::int AS n FROM ${table}`);
+      return { batch: randomUUID(), rows: counted?.n ?? 0, sentinel: true, tables: {}, changes: {} };
     },
     async drop() {
       await sql.unsafe(`DROP TABLE ${table}`);
@@ -87,7 +83,11 @@ const hostile = [
 ];
 
 /** Every way to stage a batch keeps these promises. */
-export function stagerContract(name: string, make: () => { engine: Engine; server: PostgresAddress; stager: Stager }): void {
+export function stagerContract(
+  name: string,
+  make: () => { engine: Engine; server: PostgresAddress; stager: Stager },
+  { streams = false } = {},
+): void {
   describe(`stager contract: ${name}`, () => {
     let engine: Engine;
     let stager: Stager;
@@ -107,27 +107,34 @@ export function stagerContract(name: string, make: () => { engine: Engine; serve
     });
     afterEach(() => buffer.drop());
 
-    const staged = () => engine.rows('SELECT * FROM temp.stage ORDER BY cdc_seq');
     const exists = async () =>
       (await engine.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'stage' AND database_name = 'temp'")).length > 0;
+    const attached = async () => (await engine.rows("SELECT 1 FROM duckdb_databases() WHERE database_name = 'source'")).length > 0;
 
-    test('rows and header arrive exactly', async () => {
+    /** Stage it and read it as a lake does, into temp.arrived. Resolves with the number of rows. */
+    async function arrive(reader = buffer.reader(), contents?: Contents): Promise<number> {
+      const staged = await stager.stage(reader, contents ?? (await buffer.contents()));
+      try {
+        await engine.run(
+          'CREATE OR REPLACE TEMP TABLE arrived (cdc_seq BIGINT, cdc_xid BIGINT, cdc_ts TIMESTAMPTZ, cdc_op VARCHAR, table_id INTEGER, data JSON, context JSON)',
+        );
+        return await engine.run(`INSERT INTO temp.arrived FROM ${staged.from}`);
+      } catch (error) {
+        throw staged.failure(error);
+      } finally {
+        await staged.close();
+      }
+    }
+    const arrived = () => engine.rows('FROM temp.arrived ORDER BY cdc_seq');
+
+    test('rows arrive exactly', async () => {
       await buffer.put(hostile.map((data, seq) => ({ seq, data })));
       await buffer.put([
         { seq: 100, op: 'T', table: 2, data: null },
         { seq: '9223372036854775807', op: 'D', data: '{}', ts: '1969-12-31 23:59:59.999999+00' },
       ]);
-      const result = await stager.stage(buffer.reader());
-      expect(result).toEqual({
-        header: {
-          batch: buffer.batch,
-          rows: 12,
-          sentinel: true,
-          tables: { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] },
-        },
-        rows: 12,
-      });
-      const rows = await staged();
+      expect(await arrive()).toBe(12);
+      const rows = await arrived();
       expect(rows.slice(0, 10).map((row) => row.data)).toEqual(hostile);
       const [expected] = await buffer.sql.unsafe(`SELECT DISTINCT cdc_xid::text AS xid FROM ${buffer.table} WHERE cdc_seq = 0`);
       expect(rows[0]).toMatchObject({ cdc_xid: Number(expected?.xid), cdc_ts: '2026-11-21 10:00:00.123456+00', cdc_op: 'I', table_id: 1 });
@@ -135,18 +142,17 @@ export function stagerContract(name: string, make: () => { engine: Engine; serve
       expect(rows[11]).toMatchObject({ cdc_seq: '9223372036854775807', cdc_ts: '1969-12-31 23:59:59.999999+00' });
     });
 
-    test('an empty batch: a header and no rows; the batch before it is gone', async () => {
+    test('an empty batch: no rows; the batch before it is gone', async () => {
       await buffer.put([{ seq: 1, data: '{}' }]);
-      await stager.stage(buffer.reader());
+      await arrive();
       await buffer.sql.unsafe(`TRUNCATE ${buffer.table}`);
-      expect(await stager.stage(buffer.reader())).toMatchObject({ rows: 0, header: { rows: 0 } });
-      expect(await staged()).toEqual([]);
+      expect(await arrive()).toBe(0);
     });
 
     test('what was committed since the last stage is seen', async () => {
       for (let seq = 1; seq <= 3; seq += 1) {
         await buffer.put([{ seq, data: '{}' }]);
-        expect(await stager.stage(buffer.reader())).toMatchObject({ rows: seq });
+        expect(await arrive()).toBe(seq);
       }
     });
 
@@ -155,22 +161,16 @@ export function stagerContract(name: string, make: () => { engine: Engine; serve
       await buffer.sql.unsafe(
         `INSERT INTO ${buffer.table} SELECT 1, pg_current_xact_id(), now(), 'I', 1, json_build_object('a', repeat('x"\\', 6300000))`,
       );
-      await stager.stage(buffer.reader());
-      const [lake] = await engine.rows('SELECT strlen(data) AS n, md5(data) AS md5 FROM temp.stage');
+      await arrive();
+      const [lake] = await engine.rows('SELECT strlen(data) AS n, md5(data) AS md5 FROM temp.arrived');
       const [source] = await buffer.sql.unsafe(`SELECT octet_length(data::text) AS n, md5(data::text) AS md5 FROM ${buffer.table}`);
       expect(lake).toEqual({ ...source });
       expect(lake?.n).toBeGreaterThan(30_000_000);
     });
 
-    test('fewer rows than the source counted, or no header: stage_incomplete, and nothing is left', async () => {
+    test.skipIf(streams)('fewer rows than the source counted: stage_incomplete, and nothing is left', async () => {
       await buffer.put([{ seq: 1, data: '{}' }]);
-      const short = await makeBuffer(url, { rows: 5 });
-      await expect(stager.stage(short.reader())).rejects.toMatchObject({ code: 'stage_incomplete' });
-      expect(await exists()).toBe(false);
-      await short.drop();
-      const headless = buffer.reader().query.replace("'B'::text", "'I'::text");
-      const reader = buffer.reader({ query: headless, copyCsv: () => copy(url, `COPY (${headless}) TO STDOUT (FORMAT csv)`) });
-      await expect(stager.stage(reader)).rejects.toMatchObject({ code: 'stage_incomplete' });
+      await expect(arrive(buffer.reader(), { ...(await buffer.contents()), rows: 5 })).rejects.toMatchObject({ code: 'stage_incomplete' });
       expect(await exists()).toBe(false);
     });
 
@@ -184,9 +184,9 @@ export function stagerContract(name: string, make: () => { engine: Engine; serve
         ' null ',
       ];
       await buffer.put(odd.map((data, seq) => ({ seq, data })));
-      await stager.stage(buffer.reader());
+      await arrive();
       const rows = await engine.rows(
-        "SELECT json_valid(data) AS valid, CASE WHEN cdc_seq < 2 THEN data ->> '$' ELSE data::VARCHAR END AS text FROM temp.stage ORDER BY cdc_seq",
+        "SELECT json_valid(data) AS valid, CASE WHEN cdc_seq < 2 THEN data ->> '$' ELSE data::VARCHAR END AS text FROM temp.arrived ORDER BY cdc_seq",
       );
       expect(rows).toEqual(odd.map((text) => ({ valid: true, text })));
     });
@@ -209,16 +209,18 @@ export function stagerContract(name: string, make: () => { engine: Engine; serve
       ];
       for (const bad of failing) {
         const reader = buffer.reader({ query: bad, copyCsv: () => copy(url, `COPY (${bad}) TO STDOUT (FORMAT csv)`) });
-        await expect(stager.stage(reader)).rejects.toMatchObject({ name: 'SluiceError', code: 'stage_failed' });
+        await expect(arrive(reader)).rejects.toMatchObject({ name: 'SluiceError', code: 'stage_failed' });
         expect(await exists()).toBe(false);
+        expect(await attached()).toBe(false);
         expect(await idleInTransaction(url)).toBe(0);
       }
-      expect(await stager.stage(buffer.reader())).toMatchObject({ rows: 50000 });
+      expect(await arrive()).toBe(50000);
     });
 
     test('the source is left without an open transaction', async () => {
       await buffer.put([{ seq: 1, data: '{}' }]);
-      await stager.stage(buffer.reader());
+      await arrive();
+      expect(await attached()).toBe(false);
       expect(await idleInTransaction(url)).toBe(0);
       // What an idle reader must never block.
       await buffer.sql.unsafe(`SET lock_timeout = 500; TRUNCATE ${buffer.table}; ALTER TABLE ${buffer.table} RENAME TO ${buffer.table}_x;
@@ -229,7 +231,7 @@ export function stagerContract(name: string, make: () => { engine: Engine; serve
       const wrong = new URL(url);
       wrong.password = 'open%20sesame';
       const reader = buffer.reader({ dsn: wrong.href, copyCsv: () => copy(wrong.href, 'COPY (SELECT 1) TO STDOUT') });
-      const error = await stager.stage(reader).then(
+      const error = await arrive(reader).then(
         () => undefined,
         (reason: unknown) => reason as Error,
       );

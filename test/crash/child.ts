@@ -3,11 +3,13 @@
  * Without a point, or with `"once": true`, it drains until the buffer is empty; with `"daemon": true` it runs until it is stopped by a signal.
  * The product has no such switch: the suite composes the same parts with a hook of its own.
  */
+
 import pino from 'pino';
 import { placesFor, withTempDirectory } from '../../src/cli/lake.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { compose, Daemon, drainOnce } from '../../src/daemon/index.ts';
 import type { CrashPoint } from '../../src/pipeline/index.ts';
+import { streamRowsOf } from '../support/mirror.ts';
 
 export interface ChildOptions {
   readonly config: string;
@@ -31,7 +33,7 @@ function at(point: CrashPoint): void {
 
 await withTempDirectory(loadConfig({ file: options.config, env: process.env, cwd: process.cwd(), flags: {} }), async (config) => {
   const log = pino({ level: 'info' }, pino.destination({ fd: 2, sync: true }));
-  await using composition = await compose({ config, log, places: placesFor(config), at });
+  await using composition = await compose({ config, log, places: placesFor(config), at, streamRows: streamRowsOf(config) });
   const { ports } = composition;
   if (options.once || (options.point === undefined && !options.daemon)) {
     await drainOnce({ ports, log });

@@ -16,6 +16,7 @@ import {
 } from '../../src/pipeline/index.ts';
 import { PostgresSource } from '../../src/source/index.ts';
 import { silent } from '../lake/support.ts';
+import { streamRowsOf } from '../support/mirror.ts';
 
 /** Where a daemon can be stopped: the product's crash points, and after each statement of a lake transaction, BEGIN and COMMIT among them. */
 export type Place = CrashPoint | 'in-lake';
@@ -72,7 +73,7 @@ export class MortalDaemon {
     const engine = await openEngine({ memoryLimit, threads: 1, log: silent, ...(tempDirectory === undefined ? {} : { tempDirectory }) });
     await loadExtensions(engine, extensionsFor(lakeConfig, 'fifo'), placesFor(config));
     const gated = daemon.#gateEngine(engine);
-    const { stager } = await chooseStager(gated, placesFor(config), config.staging);
+    const { stager } = await chooseStager(gated, placesFor(config), config.staging, streamRowsOf(config));
     const at = (point: CrashPoint) => daemon.#reach(point);
     daemon.#engine = engine;
     daemon.#source = new PostgresSource({ url: config.source.url, lockTimeoutMs: LOCK_TIMEOUT_MS });

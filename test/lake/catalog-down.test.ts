@@ -11,7 +11,7 @@ import { openForQuery } from '../../src/lake/query.ts';
 import type { Batch } from '../../src/model/batch.ts';
 import { classify } from '../../src/model/fault.ts';
 import type { Lake } from '../../src/pipeline/ports.ts';
-import { identity, newBatch, stage } from '../contract/lake.ts';
+import { identity, newBatch, stageRows as stage } from '../contract/lake.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 import { testEngine } from './support.ts';

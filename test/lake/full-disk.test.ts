@@ -4,7 +4,7 @@ import type { LakeConfig } from '../../src/lake/config.ts';
 import { extensionsFor } from '../../src/lake/extensions.ts';
 import { openLake } from '../../src/lake/lake.ts';
 import { openForQuery } from '../../src/lake/query.ts';
-import { identity, newBatch, stage } from '../contract/lake.ts';
+import { identity, newBatch, stageRows as stage } from '../contract/lake.ts';
 import { describeOnSmallDisk } from '../support/small-disk.ts';
 import { testEngine } from './support.ts';
 

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LakeConfig } from '../../src/lake/config.ts';
 import { extensionsFor } from '../../src/lake/extensions.ts';
 import { openLake } from '../../src/lake/lake.ts';
-import { identity, newBatch, stage } from '../contract/lake.ts';
+import { identity, newBatch, stageRows as stage } from '../contract/lake.ts';
 import { testEngine } from './support.ts';
 
 let folder: string;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { placesFor } from '../../src/cli/lake.ts';
-import { loadConfig } from '../../src/config/index.ts';
+import { type Config, loadConfig } from '../../src/config/index.ts';
 import { type Composition, compose, drainOnce } from '../../src/daemon/index.ts';
 import { attachStatement, type LakeConfig } from '../../src/lake/config.ts';
 import {
@@ -42,6 +42,11 @@ export interface Mirror extends AsyncDisposable {
   expectState(...tables: string[]): Promise<void>;
 }
 
+/** Tests have small batches. On a catalog in PostgreSQL they go as large ones do. */
+export function streamRowsOf({ lake }: Config): number | undefined {
+  return lake.type === 'ducklake' && lake.catalog.startsWith('postgres') ? 0 : undefined;
+}
+
 export const MIRRORS = ['DuckDB file', 'DuckLake on SQLite', 'DuckLake on PostgreSQL'] as const;
 
 export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)[number]): Promise<Mirror> {
@@ -58,7 +63,7 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
   await writeFile(file, `source: { url: "${database.url}" }\nlake: ${lake}\n`);
   const config = loadConfig({ file, env: process.env, cwd: folder, flags: {} });
   const log = pino({ level: 'silent' });
-  const composition = await compose({ config, log, places: placesFor(config) });
+  const composition = await compose({ config, log, places: placesFor(config), streamRows: streamRowsOf(config) });
   const reader = await openEngine({ log, threads: 1 });
   await loadExtensions(reader, extensionsFor(config.lake, 'fifo'), placesFor(config));
 

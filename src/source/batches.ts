@@ -61,9 +61,13 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   reader({ id }: Batch): BatchReader {
     // A uuid of the source's own making: nothing to quote.
-    const query = this.#stage.replaceAll('{batch}', id);
+    const whole = this.#stage.replaceAll('{batch}', id);
     const sql = this.#sql;
-    return { dsn: this.#url, query, copyCsv: (): Promise<Readable> => sql.unsafe(`COPY (${query}) TO STDOUT (FORMAT csv)`).readable() };
+    return {
+      dsn: this.#url,
+      query: (pages) => (pages === undefined ? whole : `${whole} AND ${inPages(pages)}`),
+      copyCsv: (): Promise<Readable> => sql.unsafe(`COPY (${whole}) TO STDOUT (FORMAT csv)`).readable(),
+    };
   }
 
   async identity(): Promise<SourceIdentity> {
@@ -181,6 +185,11 @@ export class PostgresSource implements Source, AsyncDisposable {
       return row && { ...row };
     });
   }
+}
+
+/** PostgreSQL reads no page outside of it (TID range scan). */
+export function inPages([from, to]: readonly [number, number | undefined]): string {
+  return `ctid >= '(${from},0)'::tid${to === undefined ? '' : ` AND ctid < '(${to},0)'::tid`}`;
 }
 
 function one<T>(rows: readonly T[]): T {

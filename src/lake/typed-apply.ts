@@ -8,7 +8,7 @@ import { full, keyColumns, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import { ident } from './sql.ts';
 import { statement } from './statement.ts';
-import { type ToType, type Typed, typeChanges, typedRelation } from './typing.ts';
+import { goesStraight, type ToType, type Typed, typeChanges, typedRelation, typeIntoLog } from './typing.ts';
 
 /** What one table gets from a batch. */
 export interface TableBatch {
@@ -52,10 +52,10 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
 
 async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise<void> {
   const { evolution, toType, unable } = batch;
-  const typed = toType && (await typeChanges(sql, evolution, toType));
   const { table, changes } = evolution;
   await alterTable(sql, evolution);
   await alterHistory(sql, evolution);
+  const typed = toType && (await typeBatch(sql, batchId, batch, toType));
   for (const change of changes) {
     const column = 'column' in change ? change.column.name : null;
     const from =
@@ -111,6 +111,13 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
   });
 }
 
+function typeBatch(sql: Sql, batchId: number, { evolution, truncates }: TableBatch, toType: ToType): Promise<Typed> {
+  // What a TRUNCATE or a change of the key takes out of the state is logged under the same batch, and must not be taken for a change.
+  const plain = truncates.length === 0 && evolution.changes.every(({ change }) => change === 'table_added');
+  if (!plain || !goesStraight(evolution, toType)) return typeChanges(sql, evolution, toType);
+  return typeIntoLog(sql, batchId, full(placesOf(evolution.table).changes), evolution, toType);
+}
+
 /**
  * One table's changes into its typed log and its state, which have their shape already. Returns by how many rows the state has grown.
  * @param replayed the staged rows are those of stage_logged.sql: they come from the log, and know their batch
@@ -132,7 +139,7 @@ export async function applyChanges(
   if (replaced && evolution.was && !evolution.was.dropped) {
     await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, table_id: evolution.was.id });
   }
-  if (typed) {
+  if (typed && !typed.logged) {
     const columns = [_op, _xid, _ts, ...table.columns.map(({ name }) => name)];
     const parts = {
       changes: log,

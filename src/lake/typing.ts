@@ -3,13 +3,16 @@ import type { LakeColumn, LakeTable } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import { filledValue } from './ddl.ts';
 import type { Sql } from './engine.ts';
+import { list } from './places.ts';
 import { type ProjectedColumn, type Projection, projectColumns } from './projection.ts';
 import { ident, literal } from './sql.ts';
 
 /** A table's changes of the staged batch, typed as the lake will hold them. */
 export interface Typed {
-  /** Temp table: our _op, _seq, _xid, _ts, then the table's columns. */
+  /** A FROM item with our _op, _seq, _xid, _ts and the table's columns. */
   readonly relation: string;
+  /** Whether the typed log has them already. */
+  readonly logged: boolean;
   /** Whether changes of this table carry who made them and why. */
   readonly context: boolean;
   /** Values that the lake's types can't hold. */
@@ -23,25 +26,28 @@ export interface Typed {
  * have, and each set by the names that the table has now, else by those that the lake knows it or has known it under: names are matched by
  * column number.
  */
-export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, { rows, context, filled, last }: ToType): Promise<Typed> {
+export async function typeChanges(
+  sql: Sql,
+  { table, changes, was }: Evolution,
+  { rows, context, filled, last }: ToType,
+  from = stagedOf(table),
+): Promise<Typed> {
   const layouts = [table.columns, was?.columns ?? [], was?.before?.columns ?? []];
-  const settled = was?.before === undefined || was.before.batch !== last;
   const relation = typedRelation(table);
   const own = `${ident(table.own._op)} VARCHAR, ${ident(table.own._seq)} BIGINT, ${ident(table.own._xid)} BIGINT, ${ident(table.own._ts)} TIMESTAMPTZ`;
   const columns = table.columns.map(({ name, lakeType }) => `, ${ident(name)} ${lakeType}`).join('');
   await sql.run(`CREATE OR REPLACE TEMP TABLE ${relation} (${own}${columns})`);
   const losses: Typed['losses'][number][] = [];
-  const typed: Typed = { relation, context, losses };
+  const typed: Typed = { relation, logged: false, context, losses };
   const insertStrict = async (insert: string) =>
     (await sql.run(insert)) - (await sql.run(`DELETE FROM ${relation} WHERE ${ident(table.own._seq)} IS NULL`));
-  let rest = `(FROM temp.stage WHERE table_id = ${table.id} AND cdc_op <> 'T')`;
+  let rest = from;
   let left = rows;
-  if (settled && changes.every(({ change }) => change === 'table_added' || change === 'key_changed')) {
-    const now = project(table.columns, ({ source: name }) => name, table.own);
-    left -= await insertStrict(`INSERT INTO ${relation} ${now.strict(rest)}`);
+  if (sameColumns(changes, was, last)) {
+    left -= await insertStrict(`INSERT INTO ${relation} ${asNow(table).strict(rest)}`);
     if (left === 0) return typed;
   }
-  const without = (from: string) => `(FROM ${from} WHERE cdc_seq NOT IN (SELECT ${ident(table.own._seq)} FROM ${relation}))`;
+  const without = (some: string) => exceptTyped(some, table, relation);
   if (left < rows) rest = without(rest);
   const sets = await sql.rows(`SELECT to_json(json_keys(data))::VARCHAR AS keys, count(*) AS n FROM ${rest} GROUP BY ALL`);
   for (const { keys, n } of sets) {
@@ -73,6 +79,51 @@ export async function typeChanges(sql: Sql, { table, changes, was }: Evolution, 
     await sql.run(insert(projection.thorough(without(some))));
   }
   return typed;
+}
+
+/**
+ * The same of many changes, typed into the typed log itself: no second copy in memory, and nothing is written twice. Only where `goesStraight`.
+ * @param log the typed log
+ */
+export async function typeIntoLog(sql: Sql, batchId: number, log: string, evolution: Evolution, toType: ToType): Promise<Typed> {
+  const { table } = evolution;
+  const { _op, _seq, _xid, _ts, _batch } = table.own;
+  const columns = list([_op, _seq, _xid, _ts, ...table.columns.map(({ name }) => name), _batch]);
+  const ours = `${ident(_batch)} = ${batchId}`;
+  await sql.run(`INSERT INTO ${log} (${columns}) SELECT *, ${batchId} FROM (${asNow(table).strict(stagedOf(table))})`);
+  const relation = `(FROM ${log} WHERE ${ours})`;
+  const [left] = await sql.rows(`SELECT count(*) AS n FROM ${log} WHERE ${ours} AND ${ident(_seq)} IS NULL`);
+  const rows = Number(left?.n);
+  if (rows === 0) return { relation, logged: true, context: false, losses: [] };
+  await sql.run(`DELETE FROM ${log} WHERE ${ours} AND ${ident(_seq)} IS NULL`);
+  const rest = await typeChanges(sql, evolution, { ...toType, rows }, exceptTyped(stagedOf(table), table, relation));
+  await sql.run(`INSERT INTO ${log} (${columns}) SELECT *, ${batchId} FROM ${rest.relation}`);
+  return { relation, logged: true, context: false, losses: rest.losses };
+}
+
+/** Fewer changes than this are typed into a temp table: each look into a DuckLake costs milliseconds. */
+const MANY = 50_000;
+
+export function goesStraight({ changes, was }: Evolution, { rows, context, last }: ToType): boolean {
+  return rows >= MANY && !context && sameColumns(changes, was, last);
+}
+
+/** Whether all staged changes have the columns of now, as far as is known. */
+function sameColumns(changes: Evolution['changes'], was: LakeTable | undefined, last: number | undefined): boolean {
+  const settled = was?.before === undefined || was.before.batch !== last;
+  return settled && changes.every(({ change }) => change === 'table_added' || change === 'key_changed');
+}
+
+function stagedOf({ id }: LakeTable): string {
+  return `(FROM temp.stage WHERE table_id = ${id} AND cdc_op <> 'T')`;
+}
+
+function exceptTyped(staged: string, { own }: LakeTable, typed: string): string {
+  return `(FROM ${staged} WHERE cdc_seq NOT IN (SELECT ${ident(own._seq)} FROM ${typed}))`;
+}
+
+function asNow({ columns, own }: LakeTable): Projection {
+  return project(columns, ({ source }) => source, own);
 }
 
 /** The temp table that a table's changes are typed into. */

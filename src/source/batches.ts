@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Batch, Missed, SourceIdentity } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
-import type { Evolve, SourceTable } from '../model/table.ts';
+import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, Source } from '../pipeline/ports.ts';
 import { connect, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
@@ -12,6 +12,8 @@ export interface SourceOptions {
   readonly url: string;
   /** How long a swap may make a writer wait, in milliseconds. */
   readonly lockTimeoutMs: number;
+  /** What the user calls a table in the lake; undefined: as here. */
+  readonly rename?: (table: Name) => Name | undefined;
 }
 
 interface TableRow {
@@ -44,16 +46,18 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #sql: Sql;
   readonly #leader: Sql;
   readonly #lockTimeoutMs: number;
+  readonly #rename: NonNullable<SourceOptions['rename']>;
   readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
   readonly #tables = statement('tables');
   readonly #catalogue = statement('catalogue');
   #leaderPid: number | undefined;
 
-  constructor({ url, lockTimeoutMs }: SourceOptions) {
+  constructor({ url, lockTimeoutMs, rename = () => undefined }: SourceOptions) {
     this.#sql = connect({ url, applicationName: 'sluice' });
     this.#leader = connect({ url, applicationName: 'sluice leader', max: 1 });
     this.#lockTimeoutMs = lockTimeoutMs;
+    this.#rename = rename;
     const sql = this.#sql;
     const query = statement('stage');
     this.reader = {
@@ -130,6 +134,7 @@ export class PostgresSource implements Source, AsyncDisposable {
       partitions,
       types: options.types ?? {},
       evolve: options.evolve ?? 'follow',
+      rename: this.#rename({ schema, name }),
     }));
   }
 

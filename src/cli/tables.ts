@@ -66,7 +66,7 @@ export function assertNamesApart(config: Config, tables: readonly SourceTable[],
   throw new SluiceError(
     'rename_collision',
     `By the rename of sluice.yaml ${one} and ${other} would both be ${found.label} in the lake.`,
-    'Let rename tell them apart, by $1 and so on; tables are not merged. A view in the lake can unite them.',
+    'Let rename tell them apart, by $1 and so on. Tables are never merged: unite them where you query them.',
   );
 }
 

@@ -13,16 +13,23 @@ export type LakeNamer = (table: Name) => Name | undefined;
 
 /**
  * Compile entries such as `{ table: 'shard_*.*', rename: 'shop.$2_$1' }`. `$1` … are what the wildcards of `table` stood for, counted from the left;
- * in double quotes nothing is special, as in a pattern. The last entry that matches a table decides. Where schema or name would come out empty,
- * the table is called as in the source.
+ * in double quotes nothing is special, as in a pattern. The last entry that matches a table decides. Where schema or name would come out empty or
+ * too long, the table is called as in the source: a rename there must not end the daemon.
  * Throws SluiceError `pattern_invalid` for a wrong `table`, `rename_invalid` for a wrong `rename`.
  */
 export function compileRenames(renames: readonly Rename[]): LakeNamer {
   const compiled = renames.map(compileRename);
   return (table) => {
     const found = compiled.map((one) => one(table)).findLast((name) => name !== undefined);
-    return found?.schema === '' || found?.name === '' ? undefined : found;
+    return found && fits(found.schema) && fits(found.name) ? found : undefined;
   };
+}
+
+/** Bytes. A DuckLake makes folders of these names, which hold 255, and we put something before and behind them. PostgreSQL's have 63. */
+const LONGEST = 200;
+
+function fits(name: string): boolean {
+  return name !== '' && Buffer.byteLength(name) <= LONGEST;
 }
 
 function compileRename({ table, rename }: Rename): LakeNamer {
@@ -31,6 +38,8 @@ function compileRename({ table, rename }: Rename): LakeNamer {
   const parts = splitName(rename);
   if (parts === undefined) throw invalid("expected schema and table, such as 'shop.$1'; names with dots go in double quotes");
   for (const part of parts) assertPart(part, pattern.wildcards);
+  if (parts.some((part) => Buffer.byteLength(fill(part, [])) > LONGEST))
+    throw invalid(`schema and table have at most ${LONGEST} bytes each`);
   const [schema, name] = parts;
   if (isReservedSchema(fill(schema, [])))
     throw invalid('the lake keeps this schema, and those that end in _changes or _history, for itself');

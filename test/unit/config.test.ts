@@ -140,6 +140,7 @@ describe('tables', () => {
     ['{ table: "public.*", rename: x.$0 }', 'tables.0.rename: $0 is nothing'],
     ['{ table: public.users, rename: x.$1 }', 'tables.0.rename: $1 is nothing: table has no wildcard'],
     ['{ table: public.users, rename: 7 }', 'tables.0.rename'],
+    [`{ table: public.users, rename: x.${'y'.repeat(201)} }`, 'tables.0.rename: schema and table have at most 200 bytes'],
     ...['Main', 'sluice', 'memory', 'orders_changes', '$1_History'].map(
       (schema) => [`{ table: "*.*", rename: ${schema}.$2 }`, 'tables.0.rename: the lake keeps this schema'] as const,
     ),
@@ -176,6 +177,8 @@ describe('renames', () => {
     ['what a wildcard stands for is no template', 'public', '$1$2.*"', 'public.*', 'x.$1', 'x|$1$2.*"'],
     ['a character is more than a UTF-16 unit', 'public', 'a😀b', 'public.a?b', 'x.$1', 'x|😀'],
     ['a line feed too', 'public', 'a\nb', 'public.*', 'x.$1', 'x|a\nb'],
+    ['as long as can be', 'public', '😀'.repeat(15), 'public.*', 'x.$1$1$1', `x|${'😀'.repeat(45)}`],
+    ['as in the source, where it would be too long', 'public', '😀'.repeat(15), 'public.*', 'x.$1$1$1$1', undefined],
     ['as in the source, where nothing is left', 'tenant_', 'orders', 'tenant_*.*', '$1.$2', undefined],
   ])('%s', (_, schema, name, table, rename, expected) => {
     expect(named(schema, name, [table, rename])).toBe(expected);

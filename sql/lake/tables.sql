@@ -49,6 +49,8 @@ CREATE TABLE lake.sluice."table" (
   source_name VARCHAR,
   lake_schema VARCHAR,
   lake_name VARCHAR,
+  wanted_schema VARCHAR,
+  wanted_name VARCHAR,
   columns JSON,
   "left" JSON,
   key JSON,

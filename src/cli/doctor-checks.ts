@@ -4,6 +4,7 @@ import { type Engine, extensionsFor, openLake, readRegistry, resolveExtension, w
 import type { SourceIdentity } from '../model/batch.ts';
 import { evolve, type SchemaChange } from '../model/evolution.ts';
 import { classify } from '../model/fault.ts';
+import { sameName, wantedName } from '../model/lake-place.ts';
 import type { LakeTable, SourceTable } from '../model/table.ts';
 import { assertSameSource } from '../pipeline/index.ts';
 import type { Finding, TrackedColumns, TrackOptions } from '../source/index.ts';
@@ -11,7 +12,7 @@ import { misfits } from './column-types.ts';
 import type { Context, Io } from './context.ts';
 import { placesFor, withEngine } from './lake.ts';
 import { readIdentity, readTrackedTables, withSource } from './source.ts';
-import { tableLabel, tableOptions } from './tables.ts';
+import { collidingTables, tableLabel, tableOptions } from './tables.ts';
 
 /** What is wrong as a finding, with the remedy that goes with the error. */
 function failed(check: string, error: unknown): Finding {
@@ -39,11 +40,21 @@ export async function checkSource(config: Config): Promise<Finding[]> {
       const findings = await diagnose(sql);
       if (!findings.some(({ check, level }) => check === 'install' && level === 'ok')) return findings;
       const optionsOf = tableOptions(config);
-      return [...findings, ...(await readColumns(sql)).flatMap((table) => checkOptions(table, optionsOf(table)))];
+      const tracked = await readColumns(sql);
+      return [...findings, ...tracked.flatMap((table) => checkOptions(table, optionsOf(table))), ...checkRenames(config, tracked)];
     });
   } catch (error) {
     return [failed('source', error)];
   }
+}
+
+function checkRenames(config: Config, tables: readonly TrackedColumns[]): Finding[] {
+  return collidingTables(config, tables).map(({ pair: [one, other], label }) => ({
+    level: 'warning',
+    check: tableLabel(other),
+    message: `rename gives it the name ${label} in the lake, as it does ${tableLabel(one)}: one of them gets the suffix _2`,
+    remedy: 'Let rename tell them apart, by $1 and so on, and start the daemon again.',
+  }));
 }
 
 /** Whether a table's options fit its columns, and sluice.yaml says what it is tracked with. `wanted`: what sluice.yaml says, if anything. */
@@ -71,14 +82,20 @@ function same(one: Readonly<Record<string, string>>, other: Readonly<Record<stri
   return sorted(one) === sorted(other);
 }
 
-/** Tables set to freeze or stop that differ from what the lake has of them. */
+/** Tables set to freeze or stop that differ from what the lake has of them, and those whose `rename` the daemon does not know yet. */
 export function checkEvolve(known: readonly LakeTable[], tables: readonly SourceTable[]): Finding[] {
   return tables.flatMap((now): Finding[] => {
     const table = known.find(({ id, dropped }) => id === now.id && !dropped);
-    if (now.evolve === 'follow' || table === undefined) return [];
-    const changes = changesOf(table, now).map(describeChange).join(', ');
-    if (changes === '') return [];
+    if (table === undefined) return [];
     const check = tableLabel(now);
+    const all = changesOf(table, now);
+    const renamed = sameName(table.source, now) && all.some(({ change }) => change === 'table_renamed');
+    if (renamed && now.evolve !== 'freeze') {
+      const message = `is to be ${tableLabel(wantedName(now))} in the lake by its rename, and is ${tableLabel(table.lake)} so far`;
+      return [{ level: 'warning', check, message, remedy: 'Start the daemon again: it reads sluice.yaml when it starts.' }];
+    }
+    const changes = all.map(describeChange).join(', ');
+    if (now.evolve === 'follow' || changes === '') return [];
     if (now.evolve === 'freeze') {
       const remedy = 'Leave it so: the log has all of it. Or set evolve: follow in sluice.yaml and run `sluice track`.';
       return [{ level: 'warning', check, message: `is frozen, and the lake does not follow: ${changes}`, remedy }];

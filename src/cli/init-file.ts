@@ -30,6 +30,7 @@ tables:${patterns(tables)}
   #   exclude: [password]              # never captured
   #   mask: { email: hash }            # or constant, null, keep-last-4: what is captured instead
   #   types: { amount: "decimal(30,8)" }   # what a column becomes in the lake: sluice status --types
+  #   rename: shop.users               # what it is called in the lake; of many: { table: "shard_*.*", rename: shop.$2_$1 }
   #   evolve: follow                   # or freeze, stop: what happens when its columns change
 
 # The lake: a DuckLake, its catalog in a SQLite file and its Parquet files in a folder. Paths are relative to this file.

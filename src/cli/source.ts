@@ -1,4 +1,4 @@
-import type { Config } from '../config/index.ts';
+import { type Config, compileRenames } from '../config/index.ts';
 import type { SourceIdentity } from '../model/batch.ts';
 import type { SourceTable } from '../model/table.ts';
 import type { Sql } from '../source/index.ts';
@@ -33,6 +33,6 @@ export async function readIdentity({ source: { url, lockTimeoutMs } }: Config): 
 export async function readTrackedTables(config: Config): Promise<SourceTable[]> {
   const ids = await withSource(config, async (sql, { readColumns }) => (await readColumns(sql)).map(({ id }) => id));
   const { PostgresSource } = await import('../source/index.ts');
-  await using source = new PostgresSource(config.source);
+  await using source = new PostgresSource({ ...config.source, rename: compileRenames(config.renames) });
   return await source.tables(ids);
 }

@@ -1,5 +1,6 @@
-import { type Config, compilePatterns, patternFor, type TableMatcher } from '../config/index.ts';
+import { type Config, compilePatterns, compileRenames, patternFor, type TableMatcher } from '../config/index.ts';
 import { SluiceError } from '../model/error.ts';
+import { collisions, wantedName } from '../model/lake-place.ts';
 import { listRefused, type RefusedTable, type SourceTable, type Sql, type TableName, type TrackOptions } from '../source/index.ts';
 
 /** schema.table as PostgreSQL and our patterns write it: with double quotes where a name needs them. */
@@ -11,6 +12,15 @@ export function tableLabel({ schema, name }: TableName): string {
 export function tableOptions({ tableOptions: all }: Config): (table: TableName) => TrackOptions | undefined {
   const matchers = all.map(({ table, ...options }) => ({ matches: compilePatterns([table]), options }));
   return (table) => matchers.findLast(({ matches }) => matches(table))?.options;
+}
+
+/** Pairs of tables that `rename` gives one name in the lake, with that name as its patterns write it. */
+export function collidingTables<T extends TableName>({ renames }: Config, tables: readonly T[]): { pair: [T, T]; label: string }[] {
+  const rename = compileRenames(renames);
+  return collisions(tables.map((table) => ({ ...table, rename: rename(table) }))).map((pair) => ({
+    pair,
+    label: tableLabel(wantedName(pair[0])),
+  }));
 }
 
 export interface Selection {
@@ -42,6 +52,22 @@ export function selectTables(tables: readonly SourceTable[], patterns: readonly 
     );
   }
   return { fresh, already, refused };
+}
+
+/** @throws SluiceError rename_collision where a table of the selection would have the name of another in the lake */
+export function assertNamesApart(config: Config, tables: readonly SourceTable[], { fresh, already }: Selection): void {
+  const ids = new Set([...fresh, ...already].map(tableLabel));
+  const [found] = collidingTables(
+    config,
+    tables.filter((table) => table.tracked || ids.has(tableLabel(table))),
+  ).filter(({ pair }) => pair.some((table) => ids.has(tableLabel(table))));
+  if (found === undefined) return;
+  const [one, other] = found.pair.map(tableLabel);
+  throw new SluiceError(
+    'rename_collision',
+    `By the rename of sluice.yaml ${one} and ${other} would both be ${found.label} in the lake.`,
+    'Let rename tell them apart, by $1 and so on. Tables are never merged: unite them where you query them.',
+  );
 }
 
 /** What matches, but can't be tracked; with the reason. */

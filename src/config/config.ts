@@ -49,6 +49,8 @@ export interface Config extends LakeConfig {
   readonly tables: readonly string[];
   /** Tables with options of their own; of several for one table the last counts. */
   readonly tableOptions: readonly TableOptions[];
+  /** What tables are called in the lake; of several that match a table the last counts. See `compileRenames`. */
+  readonly renames: readonly Rename[];
   readonly batch: { readonly intervalMs: number };
   readonly staging: 'auto' | 'extension' | 'fifo';
   /** `format` undefined: whatever suits where the log goes. */
@@ -69,6 +71,14 @@ export interface TableOptions {
   readonly types?: Readonly<Record<string, string>> | undefined;
   /** What the lake does when the table's columns change. */
   readonly evolve?: 'follow' | 'freeze' | 'stop' | undefined;
+}
+
+/** An entry of `tables` with a `rename`. */
+export interface Rename {
+  /** A pattern, which may have wildcards. */
+  readonly table: string;
+  /** `schema.table` in the lake, where `$1` is what the first wildcard stands for. */
+  readonly rename: string;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';

@@ -39,6 +39,7 @@ export function loadConfig(options: LoadOptions): Config {
     source: { url: source.url, lockTimeoutMs: source.lock_timeout, buffer: source.buffer, context: source.context },
     tables: tables.patterns,
     tableOptions: tables.options,
+    renames: tables.renames,
     batch: { intervalMs: batch.interval },
     staging,
     log: { level: log.level, ...defined({ format: log.format }) },

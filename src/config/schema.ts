@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { SluiceError } from '../model/error.ts';
 import { isConnectionUrl, UNPARSABLE_URL } from './connection-url.ts';
 import { parseDuration } from './duration.ts';
 import { compilePatterns, isExactPattern } from './patterns.ts';
+import { compileRenames } from './renames.ts';
 
 /**
  * Every option: its form, default and description. The file, the environment, the reference in docs/configuration.md and the
@@ -60,9 +62,10 @@ const columnNames = z.array(z.string().min(1));
 
 const MASK = "expected hash, constant, null or keep-last-<1 to 99>, such as 'keep-last-4'";
 
-/** A table with options of its own in the list `tables`. */
+/** A table with options of its own in the list `tables`, or tables that are called something else in the lake. */
 const table = z.strictObject({
-  table: z.string().refine(isExactPattern, "expected the name of one table, such as 'public.users'"),
+  table: z.string(),
+  rename: z.string().optional(),
   key: columnNames.min(1).optional(),
   exclude: columnNames.optional(),
   mask: z
@@ -75,6 +78,29 @@ const table = z.strictObject({
   evolve: z.enum(['follow', 'freeze', 'stop']).optional(),
 });
 
+type TableEntry = z.output<typeof table>;
+
+/** An entry that says nothing but a name for the lake leaves the table's options as they are. */
+const renamesOnly = ({ table: _, rename, ...options }: TableEntry) =>
+  rename !== undefined && Object.values(options).every((option) => option === undefined);
+
+/** What is wrong with an entry, by the key that it is wrong in. */
+function problemOf(entry: TableEntry): { key: keyof TableEntry; message: string } | undefined {
+  if (!isExactPattern(entry.table)) {
+    if (entry.rename === undefined) return { key: 'table', message: "expected the name of one table, such as 'public.users'" };
+    if (!renamesOnly(entry))
+      return { key: 'table', message: 'wildcards go with rename alone: give other options to each table by its name' };
+  }
+  if (entry.rename === undefined) return undefined;
+  try {
+    compileRenames([{ table: entry.table, rename: entry.rename }]);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    return { key: error.code === 'pattern_invalid' ? 'table' : 'rename', message: error.message };
+  }
+}
+
 /** What a table's own options are called, for "did you mean". */
 export const TABLE_KEYS: readonly string[] = Object.keys(table.shape);
 
@@ -85,6 +111,8 @@ const tables = z
     const parsed = entries.map((entry, index) => {
       const { data, error } = (typeof entry === 'string' ? z.string() : table).safeParse(entry);
       for (const issue of error?.issues ?? []) context.issues.push({ ...issue, input: entry, path: [index, ...issue.path] } as never);
+      const problem = typeof data === 'object' ? problemOf(data) : undefined;
+      if (problem) context.addIssue({ code: 'custom', message: problem.message, path: [index, problem.key] });
       return data;
     });
     if (context.issues.length > 0) return z.NEVER;
@@ -94,12 +122,17 @@ const tables = z
     } catch (error) {
       context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
     }
-    return { patterns, options: parsed.filter((entry) => typeof entry === 'object') };
+    const own = parsed.filter((entry) => typeof entry === 'object');
+    return {
+      patterns,
+      options: own.filter((entry) => !renamesOnly(entry)).map(({ rename: _, ...options }) => options),
+      renames: own.flatMap(({ table, rename }) => (rename === undefined ? [] : [{ table, rename }])),
+    };
   })
   .prefault([])
   .meta({
     description:
-      'Tables that `track` takes: patterns on schema.table, `*` and `?` are wildcards, `!` excludes, the last match wins. Or one table with options, see below.',
+      'Tables that `track` takes: patterns on schema.table, `*` and `?` are wildcards, `!` excludes, the last match wins. Or tables with options or another name in the lake, see below.',
     type: 'list of patterns and tables',
   });
 

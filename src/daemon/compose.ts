@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Config } from '../config/index.ts';
+import { type Config, compileRenames } from '../config/index.ts';
 import { chooseStager, type ExtensionPlaces, extensionsFor, loadExtensions, openEngine, openLake } from '../lake/index.ts';
 import { type AtPoint, createTaker, createWatch, type DrainPorts } from '../pipeline/index.ts';
 import { assertInstalled, connect, PostgresSource } from '../source/index.ts';
@@ -32,7 +32,7 @@ export async function compose({ config, log, places, at = () => {}, streamRows }
   } finally {
     await probe.end({ timeout: 1 });
   }
-  const source = stack.use(new PostgresSource({ url, lockTimeoutMs }));
+  const source = stack.use(new PostgresSource({ url, lockTimeoutMs, rename: compileRenames(config.renames) }));
   const engine = await openEngine({
     memoryLimit: config.memoryLimit,
     ...(config.threads === undefined ? {} : { threads: config.threads }),

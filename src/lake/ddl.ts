@@ -45,7 +45,7 @@ export async function alterTable(sql: Sql, { was, table, changes }: Evolution): 
 export async function alterHistory(sql: Sql, { was, table, changes }: Evolution): Promise<void> {
   if (changes.length === 0 || table.dropped) return;
   const before = was && placesOf(was).history;
-  if (before && inLake(before) !== inLake(placesOf(table).history)) await sql.run(`DROP VIEW IF EXISTS ${full(before)}`);
+  if (before && inLake(before) !== inLake(placesOf(table).history)) await dropHistory(sql, before);
   await makeHistory(sql, table);
 }
 
@@ -65,11 +65,20 @@ export function filledValue(column: LakeColumn, json: unknown): string {
   return mapType(column.type, column.override, column.source).fromText(literal(text));
 }
 
+async function dropHistory(sql: Sql, history: Place): Promise<void> {
+  await sql.run(`DROP VIEW IF EXISTS ${full(history)}`);
+  await sql.run(`DROP MACRO TABLE IF EXISTS ${full(macroOf(history))}`);
+}
+
+function macroOf({ schema, name }: Place): Place {
+  return { schema, name: `${name}_at` };
+}
+
 /** The SCD2 view of a table; none without a key. */
 export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
   const { history, changes } = placesOf(table);
   if (table.key === null) {
-    await sql.run(`DROP VIEW IF EXISTS ${full(history)}`);
+    await dropHistory(sql, history);
     return;
   }
   const names = table.columns.map(({ name }) => name);
@@ -90,7 +99,7 @@ export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
   );
   // A macro's names are bound when it is made, in the catalog of then, and again when it is used.
   await sql.run('USE lake');
-  const macro = inLake({ ...history, name: `${history.name}_at` });
+  const macro = inLake(macroOf(history));
   await sql.run(
     statement('history_at', {
       macro,

@@ -1,5 +1,6 @@
 import type { Contents, TableContents, Truncate } from '../model/batch.ts';
 import { type Evolution, evolve } from '../model/evolution.ts';
+import { inOrder } from '../model/lake-place.ts';
 import type { LakeTable, SourceTable } from '../model/table.ts';
 import { boundCondition } from './bound.ts';
 import type { Sql } from './engine.ts';
@@ -21,8 +22,7 @@ export async function prepareTables(
 ): Promise<TableBatch[]> {
   let known = [...registry];
   const prepared: TableBatch[] = [];
-  // What is gone first: its name is free for another.
-  for (const source of [...tables].sort((a, b) => Number(a.relid !== null) - Number(b.relid !== null))) {
+  for (const source of inOrder(tables, registry)) {
     const mine = ownEntry(known, source);
     const displaced = source.relid !== null && mine === undefined && known.some(({ id }) => id === source.id);
     // Schema audit was made anew and gave the id to another table: the one that had it keeps its place in the lake under a free number.

@@ -1,5 +1,6 @@
 import { SluiceError } from './error.ts';
 import { fold, lakeColumnNames } from './lake-names.ts';
+import { placeOf, sameName, wantedName } from './lake-place.ts';
 import type { LakeColumn, LakeTable, Partition, SourceTable } from './table.ts';
 import { mapType } from './types.ts';
 
@@ -8,6 +9,7 @@ export type SchemaChange =
   | { readonly change: 'table_added' }
   | { readonly change: 'table_dropped' }
   | { readonly change: 'table_replaced' }
+  /** In the lake, `from` the name that it had there; where it keeps that, in the source alone. */
   | { readonly change: 'table_renamed'; readonly from: string }
   | { readonly change: 'column_added'; readonly column: LakeColumn; readonly filled: unknown }
   | { readonly change: 'column_dropped'; readonly column: LakeColumn }
@@ -52,8 +54,13 @@ function follow(known: LakeTable, now: SourceTable, others: readonly LakeTable[]
   if (now.evolve === 'freeze') return { table: frozen(known, now), changes: [], was: known };
   const columns = columnsOf(now);
   const changes: SchemaChange[] = [];
-  const renamed = known.source.schema !== now.schema || known.source.name !== now.name;
-  if (renamed) changes.push({ change: 'table_renamed', from: `${known.source.schema}.${known.source.name}` });
+  const renamed = !sameName(known.source, now);
+  const wanted = wantedName(now);
+  const lake = sameName(known.wanted, wanted) ? known.lake : placeOf(wanted, others, known.lake);
+  const moved = !sameName(known.lake, lake);
+  const from = moved ? known.lake : known.source;
+  const renaming: SchemaChange = { change: 'table_renamed', from: `${from.schema}.${from.name}` };
+  if (renamed) changes.push(renaming);
   for (const was of known.columns) {
     const column = columns.find(({ attnum }) => attnum === was.attnum);
     if (column === undefined) changes.push({ change: 'column_dropped', column: was });
@@ -75,8 +82,9 @@ function follow(known: LakeTable, now: SourceTable, others: readonly LakeTable[]
       'Set evolve: follow for it in sluice.yaml, run `sluice track`, and start the daemon again. Nothing is lost: its changes wait.',
     );
   }
+  // Another `rename:` is the user's wish, not a change of the source that has to stop for him.
+  if (moved && !renamed) changes.push(renaming);
   changes.push(...partitionChanges(known, now));
-  const lake = renamed ? placeOf(now, others, known.lake) : known.lake;
   const names = lakeColumnNames(now.columns);
   return {
     table: {
@@ -84,6 +92,7 @@ function follow(known: LakeTable, now: SourceTable, others: readonly LakeTable[]
       relid: now.relid,
       source: { schema: now.schema, name: now.name },
       lake,
+      wanted: moved || renamed ? wanted : known.wanted,
       columns,
       left: leftOf(known, columns, names.own),
       key: now.key,
@@ -119,6 +128,7 @@ function empty(now: SourceTable): LakeTable {
     relid: now.relid,
     source: { schema: now.schema, name: now.name },
     lake: { schema: now.schema, name: now.name },
+    wanted: wantedName(now),
     columns: [],
     left: [],
     key: null,
@@ -150,7 +160,7 @@ function added(now: SourceTable, tables: readonly LakeTable[]): Evolution {
       tables.filter((table) => table !== before),
     );
   const own = lakeColumnNames(now.columns).own;
-  const table = { ...empty(now), lake: placeOf(now, tables), columns: columnsOf(now), key: now.key, own };
+  const table = { ...empty(now), lake: placeOf(wantedName(now), tables), columns: columnsOf(now), key: now.key, own };
   return { table, changes: [{ change: 'table_added' }] };
 }
 
@@ -159,8 +169,8 @@ function replaced(before: LakeTable, now: SourceTable, others: readonly LakeTabl
   const columns = columnsOf(now);
   const own = lakeColumnNames(now.columns).own;
   const was = byName(before, now);
-  const same = before.source.schema === now.schema && before.source.name === now.name;
-  const lake = same ? before.lake : placeOf(now, others, before.lake);
+  const wanted = wantedName(now);
+  const lake = sameName(before.wanted, wanted) ? before.lake : placeOf(wanted, others, before.lake);
   const table = { ...empty(now), lake, columns, key: now.key, own, left: leftOf(was, columns, own) };
   return { table, changes: [{ change: 'table_replaced' }], was, replaces: before.id };
 }
@@ -200,30 +210,4 @@ function leftOf(known: LakeTable, columns: readonly LakeColumn[], own: LakeTable
     taken.add(fold(free));
     return { name: free, lakeType };
   });
-}
-
-/** Schemas that the lake has itself, and names that its own statements, as `USE memory`, take for a database. */
-const RESERVED: ReadonlySet<string> = new Set([
-  ...['main', 'sluice', 'information_schema', 'pg_catalog'],
-  ...['temp', 'system', 'memory', 'lake', 'lake_now'],
-]);
-
-/**
- * Schema and name in the lake: the source's, but schemas that the lake needs itself, or whose name ends as those of typed log and history, get
- * the prefix `_sluice_`; of names that differ in case only, which DuckDB takes for one, later ones get the suffix `_2`, `_3` …. So does one whose
- * name a table has that is gone, for its typed log stays.
- * @param mine where it is so far: a name that differs from that in case only would be its own obstacle
- */
-function placeOf({ schema, name }: SourceTable, others: readonly LakeTable[], mine?: LakeTable['lake']): LakeTable['lake'] {
-  const lakeSchema = RESERVED.has(fold(schema)) || /_(changes|history)$/i.test(schema) ? `_sluice_${schema}` : schema;
-  const taken = new Set(others.flatMap(({ lake }) => placesOf(lake)));
-  let free = name;
-  for (let count = 2; placesOf({ schema: lakeSchema, name: free }).some((place) => taken.has(place)); count += 1) free = `${name}_${count}`;
-  const [place] = placesOf({ schema: lakeSchema, name: free });
-  return mine && placesOf(mine)[0] === place ? mine : { schema: lakeSchema, name: free };
-}
-
-/** State, typed log and history: a source schema may be called `_sluice_a`, and another `a_changes`. */
-function placesOf({ schema, name }: LakeTable['lake']): string[] {
-  return ['', '_changes', '_history'].map((suffix) => `${fold(schema)}${suffix}\0${fold(name)}`);
 }

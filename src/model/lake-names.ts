@@ -48,6 +48,17 @@ export function lakeColumnNames(columns: readonly Pick<SourceColumn, 'attnum' | 
   return { source, own };
 }
 
+/** Schemas that the lake has itself, and names that its own statements, as `USE memory`, take for a database. */
+const RESERVED_SCHEMAS: ReadonlySet<string> = new Set([
+  ...['main', 'sluice', 'information_schema', 'pg_catalog'],
+  ...['temp', 'system', 'memory', 'lake', 'lake_now'],
+]);
+
+/** Whether no table can have this schema in the lake: the lake needs it itself, or it ends as those of typed logs and histories. */
+export function isReservedSchema(schema: string): boolean {
+  return RESERVED_SCHEMAS.has(fold(schema)) || /_(changes|history)$/i.test(schema);
+}
+
 /** DuckDB compares identifiers byte by byte but for the case of ASCII letters. */
 export function fold(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());

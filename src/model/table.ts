@@ -20,6 +20,13 @@ export interface SourceTable {
   /** The user's `types:` by column name. */
   readonly types: Readonly<Record<string, string>>;
   readonly evolve: Evolve;
+  /** What the user's `rename:` calls it in the lake; absent: as in the source. */
+  readonly rename?: Name | undefined;
+}
+
+export interface Name {
+  readonly schema: string;
+  readonly name: string;
 }
 
 /** What to do when a table's columns change. freeze: keep the lake's columns; stop: end the daemon with an error. */
@@ -47,9 +54,11 @@ export interface LakeColumn {
 export interface LakeTable {
   readonly id: number;
   readonly relid: string | null;
-  readonly source: { readonly schema: string; readonly name: string };
+  readonly source: Name;
   /** State is `<schema>.<name>`, the typed log `<schema>_changes.<name>`, history `<schema>_history.<name>`. */
-  readonly lake: { readonly schema: string; readonly name: string };
+  readonly lake: Name;
+  /** What it was to be called in the lake when it got its name there, which is another one where this was reserved or taken. */
+  readonly wanted: Name;
   readonly columns: readonly LakeColumn[];
   /** Columns of the typed log that the source has no more, with their types. */
   readonly left: readonly { readonly name: string; readonly lakeType: string }[];

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Batch, Contents, Missed, SourceIdentity, Truncate } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
-import type { Evolve, SourceTable } from '../model/table.ts';
+import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, Source } from '../pipeline/ports.ts';
 import { connect, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
@@ -12,6 +12,8 @@ export interface SourceOptions {
   readonly url: string;
   /** How long a swap may make a writer wait, in milliseconds. */
   readonly lockTimeoutMs: number;
+  /** What the user calls a table in the lake; undefined: as here. */
+  readonly rename?: (table: Name) => Name | undefined;
 }
 
 interface TableRow {
@@ -44,6 +46,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #sql: Sql;
   readonly #leader: Sql;
   readonly #lockTimeoutMs: number;
+  readonly #rename: NonNullable<SourceOptions['rename']>;
   readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
   readonly #contents = statement('contents');
@@ -52,11 +55,12 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #catalogue = statement('catalogue');
   #leaderPid: number | undefined;
 
-  constructor({ url, lockTimeoutMs }: SourceOptions) {
+  constructor({ url, lockTimeoutMs, rename = () => undefined }: SourceOptions) {
     this.#sql = connect({ url, applicationName: 'sluice' });
     this.#leader = connect({ url, applicationName: 'sluice leader', max: 1 });
     this.#lockTimeoutMs = lockTimeoutMs;
     this.#url = url;
+    this.#rename = rename;
   }
 
   reader({ id }: Batch): BatchReader {
@@ -145,6 +149,7 @@ export class PostgresSource implements Source, AsyncDisposable {
       partitions,
       types: options.types ?? {},
       evolve: options.evolve ?? 'follow',
+      rename: this.#rename({ schema, name }),
     }));
   }
 

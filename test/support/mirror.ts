@@ -32,19 +32,27 @@ export interface Mirror extends AsyncDisposable {
   track(...names: string[]): Promise<void>;
   /** Drain until the buffer is empty. */
   drain(): Promise<void>;
+  /** Stop the daemon and start it again with these entries of `tables`, in the flow style of YAML. */
+  restart(tables: string): Promise<void>;
   /** Write to the lake by hand, as `lake`. */
   damage(...statements: string[]): Promise<void>;
   /** `sluice rebuild`, with an engine of its own as the command has. */
   rebuild(name: string, options?: RebuildOptions): Promise<Rebuilt>;
   /** Rows of a query on the lake. */
   query(sql: string, at?: string): Promise<Row[]>;
-  /** The state of these tables (schema.name) equals the source, and so does what the history has as current. */
+  /** The state of these tables (schema.name, or `schema.name as schema.name` in the lake) equals the source, and so does what the history has as current. */
   expectState(...tables: string[]): Promise<void>;
 }
 
 /** Tests have small batches. On a catalog in PostgreSQL they go as large ones do. */
 export function streamRowsOf({ lake }: Config): number | undefined {
   return lake.type === 'ducklake' && lake.catalog.startsWith('postgres') ? 0 : undefined;
+}
+
+/** Of `schema.table`, or of a table of `public`. */
+function nameOf(text: string): [string, string] {
+  const [schema = '', table] = text.split('.');
+  return table === undefined ? ['public', schema] : [schema, table];
 }
 
 export const MIRRORS = ['DuckDB file', 'DuckLake on SQLite', 'DuckLake on PostgreSQL'] as const;
@@ -60,10 +68,13 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
     kind === 'DuckDB file'
       ? '{ type: duckdb, path: ./lake.duckdb }'
       : `{ type: ducklake, catalog: "${catalog ? catalog.url : 'sqlite:./catalog.sqlite'}", data: ./lake }`;
-  await writeFile(file, `source: { url: "${database.url}" }\nlake: ${lake}\n`);
-  const config = loadConfig({ file, env: process.env, cwd: folder, flags: {} });
   const log = pino({ level: 'silent' });
-  const composition = await compose({ config, log, places: placesFor(config), streamRows: streamRowsOf(config) });
+  const configure = async (tables = '') => {
+    await writeFile(file, `source: { url: "${database.url}" }\nlake: ${lake}\ntables: [${tables}]\n`);
+    return loadConfig({ file, env: process.env, cwd: folder, flags: {} });
+  };
+  const config = await configure();
+  let composition = await compose({ config, log, places: placesFor(config), streamRows: streamRowsOf(config) });
   const reader = await openEngine({ log, threads: 1 });
   await loadExtensions(reader, extensionsFor(config.lake, 'fifo'), placesFor(config));
 
@@ -97,7 +108,13 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
       return rebuildTable(other, config.lake, table, options);
     },
     url: database.url,
-    composition,
+    get composition() {
+      return composition;
+    },
+    restart: async (tables) => {
+      await composition[Symbol.asyncDispose]();
+      composition = await compose({ config: await configure(tables), log, places: placesFor(config), streamRows: streamRowsOf(config) });
+    },
     run: async (text) => {
       await sql.unsafe(text);
     },
@@ -105,8 +122,8 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
       await track(
         sql,
         names.map((name) => {
-          const [schema = '', table] = name.split('.');
-          return table === undefined ? { schema: 'public', name: schema } : { schema, name: table };
+          const [schema, table] = nameOf(name);
+          return { schema, name: table };
         }),
       );
     },
@@ -114,10 +131,8 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
     query,
     expectState: async (...tables) => {
       for (const one of tables) {
-        const [schema = '', name] = one.split('.');
-        await (name === undefined
-          ? expectStateEqualsTable(sql, query, 'public', schema)
-          : expectStateEqualsTable(sql, query, schema, name));
+        const [[schema, table], inLake = [schema, table]] = one.split(' as ').map(nameOf) as [[string, string], [string, string]?];
+        await expectStateEqualsTable(sql, query, schema, table, { schema: inLake[0], table: inLake[1] });
       }
     },
     [Symbol.asyncDispose]: async () => {

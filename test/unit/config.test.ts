@@ -3,7 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Config, compilePatterns, configOptions, type LoadOptions, loadConfig, loadLakeConfig } from '../../src/config/index.ts';
+import {
+  type Config,
+  compilePatterns,
+  compileRenames,
+  configOptions,
+  type LoadOptions,
+  loadConfig,
+  loadLakeConfig,
+} from '../../src/config/index.ts';
 import { nearestKey } from '../../src/config/problems.ts';
 import { SluiceError } from '../../src/model/error.ts';
 
@@ -34,6 +42,7 @@ describe('defaults', () => {
       source: { url: 'postgres://me@host/shop', lockTimeoutMs: 50, buffer: 'unlogged', context: false },
       tables: [],
       tableOptions: [],
+      renames: [],
       lake: { type: 'ducklake', catalog: `sqlite:${folder}/lake/catalog.sqlite`, data: `${folder}/lake/data`, inlineRows: 10 },
       batch: { intervalMs: 1000 },
       memoryLimit: '384MB',
@@ -99,10 +108,95 @@ describe('tables', () => {
     expect(error).toMatchObject({ code, message: expect.stringContaining(message), remedy: expect.stringContaining(remedy) });
   });
 
+  it('are renamed by pattern, beside what they have of their own', () => {
+    const { tables, tableOptions, renames } = load(`${URL_LINE}tables:
+  - { table: public.users, exclude: [password] }
+  - { table: "shard_*.*", rename: shop.$2_$1 }
+  - { table: public.users, rename: shop.users }
+  - { table: public.events, key: [id], rename: '"a.b".events' }
+`);
+    expect(tables).toEqual(['public.users', 'shard_*.*', 'public.users', 'public.events']);
+    // An entry with nothing but a rename takes back no rule.
+    expect(tableOptions).toEqual([
+      { table: 'public.users', exclude: ['password'] },
+      { table: 'public.events', key: ['id'] },
+    ]);
+    expect(renames).toEqual([
+      { table: 'shard_*.*', rename: 'shop.$2_$1' },
+      { table: 'public.users', rename: 'shop.users' },
+      { table: 'public.events', rename: '"a.b".events' },
+    ]);
+  });
+
+  it.each<readonly [string, string]>([
+    ['{ table: "public.*", rename: "lake.$1", exclude: [x] }', 'tables.0.table: wildcards go with rename alone'],
+    ['{ table: "!public.*", rename: "lake.$1" }', 'tables.0.table: an excluded table'],
+    ['{ table: public, rename: "lake.$1" }', 'tables.0.table: "public" is not a table pattern'],
+    ['{ table: "public.*", rename: $1 }', 'tables.0.rename: expected schema and table'],
+    ['{ table: "public.*", rename: a.b.$1 }', 'tables.0.rename: expected schema and table'],
+    ['{ table: "public.*", rename: shop. }', 'tables.0.rename: expected schema and table'],
+    ['{ table: "public.*", rename: "*.$1" }', 'tables.0.rename: $1 stands for'],
+    ['{ table: "public.*", rename: x.$2 }', 'tables.0.rename: $2 is nothing: table has wildcards $1 to $1'],
+    ['{ table: "public.*", rename: x.$0 }', 'tables.0.rename: $0 is nothing'],
+    ['{ table: public.users, rename: x.$1 }', 'tables.0.rename: $1 is nothing: table has no wildcard'],
+    ['{ table: public.users, rename: 7 }', 'tables.0.rename'],
+    [`{ table: public.users, rename: x.${'y'.repeat(201)} }`, 'tables.0.rename: schema and table have at most 200 bytes'],
+    ...['Main', 'sluice', 'memory', 'orders_changes', '$1_History'].map(
+      (schema) => [`{ table: "*.*", rename: ${schema}.$2 }`, 'tables.0.rename: the lake keeps this schema'] as const,
+    ),
+  ])('are not renamed so: %s', (entry, message) => {
+    expect(failure(() => load(`${URL_LINE}tables: [${entry}]`))).toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringContaining(message),
+    });
+  });
+
   it('source.context is off unless it is said, in the file or the environment', () => {
     expect(load(`source: { url: "postgres://h/d", context: true }`).source.context).toBe(true);
     expect(load(URL_LINE, { env: { SLUICE_SOURCE_CONTEXT: 'true' } }).source.context).toBe(true);
     expect(failure(() => load(URL_LINE, { env: { SLUICE_SOURCE_CONTEXT: 'yes' } })).message).toContain('source.context');
+  });
+});
+
+describe('renames', () => {
+  const named = (schema: string, name: string, ...entries: (readonly [string, string])[]) => {
+    const found = compileRenames(entries.map(([table, rename]) => ({ table, rename })))({ schema, name });
+    return found && `${found.schema}|${found.name}`;
+  };
+
+  it.each([
+    ['strip the schema', 'app', 'orders', '*.*', 'shop.$2', 'shop|orders'],
+    ['prefix by tenant', 'tenant_7', 'orders', 'tenant_*.*', 'tenants.$1_$2', 'tenants|7_orders'],
+    ['app_x.orders -> x.orders', 'app_x', 'orders', 'app_*.*', '$1.$2', 'x|orders'],
+    ['a part of the name', 'public', 'tbl_orders_v2', 'public.tbl_*_v?', 'public.$1', 'public|orders'],
+    ['each as often as wanted', 'a', 'b', '*.*', '$2$1.$1$2$1', 'ba|aba'],
+    ['the first wildcard takes what it can', 'public', 'a_b_c', 'public.*_*', 'x.$2', 'x|c'],
+    ['a name without wildcards', 'public', 'users', 'public.users', 'crm.people', 'crm|people'],
+    ['with case, as a pattern compares', 'public', 'Users', 'public.users', 'crm.people', undefined],
+    ['quoted: nothing is special', 'odd.schema', 'a*$1', '"odd.schema".*', '"$1.""x""".$1', '$1."x"|a*$1'],
+    ['what a wildcard stands for is no template', 'public', '$1$2.*"', 'public.*', 'x.$1', 'x|$1$2.*"'],
+    ['a character is more than a UTF-16 unit', 'public', 'a😀b', 'public.a?b', 'x.$1', 'x|😀'],
+    ['a line feed too', 'public', 'a\nb', 'public.*', 'x.$1', 'x|a\nb'],
+    ['as long as can be', 'public', '😀'.repeat(15), 'public.*', 'x.$1$1$1', `x|${'😀'.repeat(45)}`],
+    ['as in the source, where it would be too long', 'public', '😀'.repeat(15), 'public.*', 'x.$1$1$1$1', undefined],
+    ['as in the source, where nothing is left', 'tenant_', 'orders', 'tenant_*.*', '$1.$2', undefined],
+  ])('%s', (_, schema, name, table, rename, expected) => {
+    expect(named(schema, name, [table, rename])).toBe(expected);
+  });
+
+  it('the last that matches decides', () => {
+    const entries = [
+      ['*.*', 'all.$2'],
+      ['app.*', 'app2.$1'],
+      ['app.users', 'crm.people'],
+      ['other.*', 'x.$1'],
+    ] as const;
+    expect([named('app', 'users', ...entries), named('app', 'orders', ...entries), named('b', 'c', ...entries)]).toEqual([
+      'crm|people',
+      'app2|orders',
+      'all|c',
+    ]);
+    expect(named('app', 'users')).toBeUndefined();
   });
 });
 

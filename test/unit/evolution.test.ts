@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Evolution, evolve, type SchemaChange } from '../../src/model/evolution.ts';
+import { collisions, inOrder } from '../../src/model/lake-place.ts';
 import type { SourceType } from '../../src/model/source-type.ts';
 import type { LakeTable, SourceTable } from '../../src/model/table.ts';
 
@@ -281,6 +282,74 @@ describe('names that collide', () => {
     expect([before.own._op, during.own._op]).toEqual(['_op', '_sluice_op']);
     const after = evolve(during, source([['id', INT], null]), []).table;
     expect([after.own._op, left(after)]).toEqual(['_op', ['_op_dropped']]);
+  });
+});
+
+describe('rename of sluice.yaml', () => {
+  const rename = { schema: 'shop', name: 'things' };
+  const named = known(source(ITEM, { rename }));
+
+  it('is the name from the start, and another one is followed once', () => {
+    expect(named).toMatchObject({ source: { schema: 'public', name: 'item' }, lake: rename, wanted: rename });
+    expect(kinds(evolve(named, source(ITEM, { rename }), []))).toEqual([]);
+    const moved = evolve(named, source(ITEM, { rename: { schema: 'shop', name: 'items' } }), []);
+    expect(only(moved, 'table_renamed').from).toBe('shop.things');
+    expect(moved.table.lake).toEqual({ schema: 'shop', name: 'items' });
+    expect(kinds(evolve(moved.table, source(ITEM, { rename: { schema: 'shop', name: 'items' } }), []))).toEqual([]);
+    expect(evolve(moved.table, source(ITEM), []).table.lake).toEqual({ schema: 'public', name: 'item' });
+  });
+
+  it('that makes the same of a table renamed in the source: noted, and it stays where it is', () => {
+    const other = evolve(named, source(ITEM, { name: 'thing', rename }), []);
+    expect(only(other, 'table_renamed').from).toBe('public.item');
+    expect(other.table).toMatchObject({ source: { name: 'thing' }, lake: rename });
+  });
+
+  it('is taken by another table: a suffix, which stays when the name is free again', () => {
+    const second = known(source(ITEM, { id: 2, relid: '200', name: 'other', rename }), [named]);
+    expect(second).toMatchObject({ lake: { schema: 'shop', name: 'things_2' }, wanted: rename });
+    expect(kinds(evolve(second, source(ITEM, { id: 2, relid: '200', name: 'other', rename }), []))).toEqual([]);
+    const freed = evolve(second, source(ITEM, { id: 2, relid: '200', name: 'other', rename: { schema: 'shop', name: 'things_2' } }), []);
+    expect([kinds(freed), freed.table.lake.name]).toEqual([[], 'things_2']);
+  });
+
+  it('differs in case only: the lake keeps its name', () => {
+    expect(kinds(evolve(named, source(ITEM, { rename: { schema: 'Shop', name: 'THINGS' } }), []))).toEqual([]);
+  });
+
+  it('goes on with the log of a table that was dropped, under the name of now', () => {
+    const made = evolve(undefined, source(ITEM, { id: 2, relid: '200' }), [{ ...named, dropped: true }]);
+    expect([only(made, 'table_replaced').change, made.table.lake, made.was?.lake]).toEqual([
+      'table_replaced',
+      { schema: 'public', name: 'item' },
+      rename,
+    ]);
+  });
+
+  it('ends no daemon for evolve: stop, and freeze keeps the name', () => {
+    expect(kinds(evolve(known(), source(ITEM, { rename, evolve: 'stop' }), []))).toEqual(['table_renamed']);
+    expect(() => evolve(known(), source(ITEM, { name: 'thing', rename, evolve: 'stop' }), [])).toThrow('has changed');
+    const frozen = evolve(known(), source(ITEM, { rename, evolve: 'freeze' }), []);
+    expect([kinds(frozen), frozen.table.lake.name]).toEqual([[], 'item']);
+    expect(evolve(frozen.table, source(ITEM, { rename }), []).table.lake).toEqual(rename);
+  });
+
+  it('a table waits for the one that leaves its name; a circle ends', () => {
+    const tables = [1, 2, 3].map((id) => source(ITEM, { id, relid: `${id}`, name: `t${id}` }));
+    const all = tables.map((table) => known(table));
+    const shifted = (last: string) =>
+      tables.map((table, index) => ({ ...table, rename: { schema: 'PUBLIC', name: index === 2 ? last : `T${index + 2}` } }));
+    expect(inOrder(shifted('t4'), all).map(({ id }) => id)).toEqual([3, 2, 1]);
+    expect(inOrder(shifted('t1'), all).map(({ id }) => id)).toEqual([3, 2, 1]);
+    expect(inOrder([...tables, gone({ id: 4, name: 't1' })], all).map(({ id }) => id)).toEqual([4, 1, 2, 3]);
+  });
+
+  it('gives two tables one name: named, unless it is their own', () => {
+    const table = (name: string, to?: string) => ({ schema: 's', name, ...(to !== undefined && { rename: { schema: 's', name: to } }) });
+    expect(collisions([table('a'), table('A')])).toEqual([]);
+    expect(collisions([table('a', 'b'), table('c'), table('B')]).map((pair) => pair.map(({ name }) => name))).toEqual([['a', 'B']]);
+    expect(collisions([table('a', 'x'), table('b', 'X'), table('c', 'x')])).toHaveLength(2);
+    expect(collisions([table('a', 'b'), table('b', 'a')])).toEqual([]);
   });
 });
 

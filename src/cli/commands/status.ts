@@ -117,7 +117,7 @@ function report(context: Context, status: Status): string {
   const head = lines.map(([name, text]) => `${name.padEnd(9)}${text}`);
   if (status.tables.length === 0) return [...head, '', 'No table is tracked. Next: sluice track'].join('\n');
   const rows = status.tables.map((table) => [
-    tableLabel(table),
+    labelOf(table),
     table.key?.join(', ') ?? 'none: log only',
     table.lake?.rows ?? '',
     table.lake?.lastChange ?? '',
@@ -138,6 +138,12 @@ function report(context: Context, status: Status): string {
 }
 
 const CHANGES_SHOWN = 5;
+
+/** With its name in the lake, where that is another. */
+function labelOf({ schema, name, lake }: Status['tables'][number]): string {
+  const label = tableLabel({ schema, name });
+  return lake === null || (lake.schema === schema && lake.name === name) ? label : `${label} as ${tableLabel(lake)}`;
+}
 
 /** `amount 3, doc 1`; whole rows stand under `row`. */
 function lossesOf(lake: TableWatermark | null, losses: LakeStatus['losses']): string {

@@ -1,4 +1,4 @@
-import { type Config, compilePatterns } from '../../config/index.ts';
+import { type Config, compilePatterns, compileRenames, type LakeNamer } from '../../config/index.ts';
 import { SluiceError } from '../../model/error.ts';
 import type { SourceStatus, TableName, TrackedColumns, TrackedTable } from '../../source/index.ts';
 import { misfits, rulesInForce } from '../column-types.ts';
@@ -6,7 +6,7 @@ import type { Context, Register } from '../context.ts';
 import { renderTable } from '../output.ts';
 import { withProgress } from '../progress.ts';
 import { withSource } from '../source.ts';
-import { findUntrackable, noTables, type Selection, selectTables, tableLabel, tableOptions } from '../tables.ts';
+import { assertNamesApart, findUntrackable, noTables, type Selection, selectTables, tableLabel, tableOptions } from '../tables.ts';
 
 export const register: Register = (program, bind) => {
   program
@@ -32,13 +32,14 @@ export const register: Register = (program, bind) => {
           const optionsOf = tableOptions(config);
           const again = (await readStatus(sql)).tables.filter((table) => mendable(table, config) || optionsOf(table) !== undefined);
           const selection = selectTables(tables, patterns, again);
+          assertNamesApart(config, tables, selection);
           const label = { label: 'tracking', total: selection.fresh.length, unit: 'tables' };
           const { lockTimeoutMs, context: withContext } = config.source;
           const wanted = selection.fresh.map((table) => ({ ...table, options: optionsOf(table) }));
           const tracked = await withProgress(context, label, ({ update }) =>
             track(sql, wanted, { lockTimeoutMs, context: withContext, progress: update }),
           );
-          const notes = notesOn(await readColumns(sql));
+          const notes = notesOn(await readColumns(sql), compileRenames(config.renames));
           await context.print(asData(tracked, selection, notes), () => report(context, tracked, selection, notes));
         });
       }),
@@ -53,10 +54,12 @@ function mendable({ problem, stale, context }: SourceStatus['tables'][number], {
 /** The rules in force for a table, then what is wrong with them. */
 type Notes = (table: TableName) => readonly string[];
 
-function notesOn(columns: readonly TrackedColumns[]): Notes {
+function notesOn(columns: readonly TrackedColumns[], rename: LakeNamer): Notes {
   return ({ schema, name }) => {
     const table = columns.find((one) => one.schema === schema && one.name === name);
-    return table ? [...rulesInForce(table), ...misfits(table.columns, table.types).map(({ message }) => message)] : [];
+    const renamed = rename({ schema, name });
+    const inLake = renamed ? [`renamed: ${tableLabel(renamed)}`] : [];
+    return table ? [...rulesInForce(table), ...inLake, ...misfits(table.columns, table.types).map(({ message }) => message)] : [];
   };
 }
 

@@ -36,4 +36,33 @@ describe.each(MIRRORS)('state, typed log and history: %s', (kind) => {
       { table_schema: 'public', table_name: 'item', rows: 1, last_batch: 3 },
     ]);
   });
+
+  // 50,000 changes of a table and more take a way of their own.
+  test('many changes at once, some of which the lake can not hold', async () => {
+    await using mirror = await openMirror(sharedPostgres(18), kind);
+    await mirror.run('CREATE TABLE item (id int PRIMARY KEY, n numeric(12, 2), v text); CREATE TABLE kept (id int PRIMARY KEY, v text)');
+    await mirror.track('item', 'kept');
+    await mirror.run(`INSERT INTO kept SELECT g, 'v' || g FROM generate_series(1, 60000) g`);
+    await mirror.run(
+      `INSERT INTO item SELECT g, CASE WHEN g % 10000 = 0 THEN 'NaN' ELSE g * 1.5 END, 'v' || g FROM generate_series(1, 60000) g`,
+    );
+    await mirror.drain();
+    await mirror.expectState('kept');
+    const about = `SELECT (SELECT count(*) FROM public.item) AS state, (SELECT count(*) FROM public_changes.item) AS log, (SELECT count(_seq) FROM public_changes.item) AS seqs,
+      (SELECT list(id ORDER BY id) FROM public.item WHERE n IS NULL)::VARCHAR AS lost, (SELECT count(*) FROM sluice.loss) AS losses`;
+    const lost = '[10000, 20000, 30000, 40000, 50000, 60000]';
+    expect(await mirror.query(about)).toEqual([{ state: 60000, log: 60000, seqs: 60000, lost, losses: 6 }]);
+    await mirror.run(
+      `UPDATE kept SET v = v || '!' WHERE id > 5000; DELETE FROM kept WHERE id % 7 = 0; INSERT INTO kept VALUES (7, 'back')`,
+    );
+    await mirror.run(
+      `UPDATE item SET n = 1 WHERE n = 'NaN'; UPDATE item SET v = 'w'; TRUNCATE kept; INSERT INTO kept SELECT g, 'w' FROM generate_series(1, 55000) g`,
+    );
+    await mirror.drain();
+    await mirror.expectState('item', 'kept');
+    expect(await mirror.query('SELECT table_name, "rows" FROM sluice.watermark ORDER BY 1')).toEqual([
+      { table_name: 'item', rows: 60000 },
+      { table_name: 'kept', rows: 55000 },
+    ]);
+  });
 });

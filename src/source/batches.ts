@@ -10,7 +10,7 @@ import { statement } from './sql.ts';
 
 export interface SourceOptions {
   readonly url: string;
-  /** How long a swap may make a writer wait, in milliseconds. */
+  /** How long a swap may make a writer wait, and how long any statement may wait for a lock, in milliseconds. */
   readonly lockTimeoutMs: number;
 }
 
@@ -51,7 +51,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   #leaderPid: number | undefined;
 
   constructor({ url, lockTimeoutMs }: SourceOptions) {
-    this.#sql = connect({ url, applicationName: 'sluice' });
+    this.#sql = connect({ url, applicationName: 'sluice', lockTimeoutMs });
     this.#leader = connect({ url, applicationName: 'sluice leader', max: 1 });
     this.#lockTimeoutMs = lockTimeoutMs;
     const sql = this.#sql;
@@ -134,7 +134,8 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async refresh(ids: readonly number[]): Promise<void> {
-    if (ids.length > 0) await this.#sql`SELECT audit.refresh(t.id) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
+    // One row, for the driver's sake: see sql/source/tables.sql.
+    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
   }
 
   async catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }> {

@@ -14,32 +14,38 @@ class Marker {
   /** 18 digits, which no double holds. */
   readonly number = 10n ** 17n + (randomBytes(8).readBigUInt64LE() % (8n * 10n ** 17n));
   readonly bytes = randomBytes(12);
-  readonly #forms: Buffer[];
+  readonly #forms: Record<string, readonly Buffer[]>;
 
   constructor() {
     const little = Buffer.alloc(8);
     little.writeBigInt64LE(this.number);
     const hex = this.bytes.toString('hex');
-    const texts = [this.text, this.text.toUpperCase(), Buffer.from(this.text).toString('hex'), String(this.number), hex, hex.toUpperCase()];
-    const blob = [...this.bytes].map((byte) => `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
-    this.#forms = [
-      ...[...texts, this.bytes.toString('base64'), blob].map((text) => Buffer.from(text)),
-      this.bytes,
-      little,
-      Buffer.from(little).reverse(),
-    ];
+    // As DuckDB prints a BLOB.
+    const escaped = [...this.bytes].map((byte) => `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
+    const forms = (...texts: string[]) => texts.map((text) => Buffer.from(text));
+    this.#forms = {
+      text: forms(
+        this.text,
+        this.text.toUpperCase(),
+        Buffer.from(this.text).toString('hex'),
+        Buffer.from(this.text).toString('base64').slice(0, 20),
+      ),
+      number: [...forms(String(this.number)), little, Buffer.from(little).reverse()],
+      bytes: [...forms(hex, hex.toUpperCase(), this.bytes.toString('base64'), escaped, JSON.stringify(escaped).slice(1, -1)), this.bytes],
+    };
   }
 
-  in(content: Buffer | string): boolean {
+  /** Which of text, number and bytes it is found as. */
+  in(content: Buffer | string): string[] {
     const buffer = typeof content === 'string' ? Buffer.from(content) : content;
-    return this.#forms.some((form) => buffer.includes(form));
+    return Object.keys(this.#forms).filter((kind) => this.#forms[kind]?.some((form) => buffer.includes(form)));
   }
 }
 
 const RULES = `exclude: [x, n, b, j, a], mask: { h: hash, c: constant, z: "null", l: keep-last-2, hn: hash, hb: constant }`;
-/** One column that is kept, and one of each kind that is not. */
+/** Some that are kept, and one of each kind that is not. */
 const COLUMNS =
-  'kept text, x text DEFAULT $x$none$x$, n bigint, b bytea, j jsonb, a text[], h text, c text, z text, l text, hn bigint, hb bytea';
+  'kept text, kn bigint, kb bytea, x text DEFAULT $x$none$x$, n bigint, b bytea, j jsonb, a text[], h text, c text, z text, l text, hn bigint, hb bytea';
 const NAMES = COLUMNS.split(', ').map((column) => column.split(' ')[0]);
 const SCHEMA = `
   CREATE TABLE plain (id int PRIMARY KEY, ${COLUMNS}, CHECK (id < 9000));
@@ -58,7 +64,8 @@ async function write(sql: Sql, table: string, { text, number, bytes }: Marker, k
     times = 1,
   ) => `repeat('${text}', ${times}), ${number}, ${bytea}, jsonb_build_object('${text}', ${number}), ARRAY['${text}', NULL],
     '${text}', '${text}', '${text}', '${text}-1', ${number}, ${bytea}`;
-  const row = (id: string, times?: number) => `${id}, '${kept.text}', ${secret(times)}`;
+  const keeps = `'${kept.text}', ${kept.number}, '\\x${kept.bytes.toString('hex')}'::bytea`;
+  const row = (id: string, times?: number) => `${id}, ${keeps}, ${secret(times)}`;
   const set = `x = '${text}!', n = ${number} + 0, b = ${bytea} || b, j = '["${text}"]', a = a || '${text}'::text, h = '${text}?', z = x, l = '${text}', hn = ${number}`;
   const into = `${table} (id, ${NAMES.join(', ')})`;
   const statements = [
@@ -80,7 +87,7 @@ async function write(sql: Sql, table: string, { text, number, bytes }: Marker, k
     ...(table === 'no_key'
       ? []
       : [`INSERT INTO ${into} SELECT ${row('1')} ON CONFLICT (id) DO UPDATE SET x = excluded.x || 'u', h = excluded.x`]),
-    `MERGE INTO ${table} USING (VALUES (11), (500)) s (i) ON id = i WHEN MATCHED THEN UPDATE SET ${set} WHEN NOT MATCHED THEN INSERT (id, ${NAMES.join(', ')}) VALUES (s.i, '${kept.text}', ${secret()})`,
+    `MERGE INTO ${table} USING (VALUES (11), (500)) s (i) ON id = i WHEN MATCHED THEN UPDATE SET ${set} WHEN NOT MATCHED THEN INSERT (id, ${NAMES.join(', ')}) VALUES (s.i, ${keeps}, ${secret()})`,
     // The column goes and comes again, filled without an UPDATE; its name is exchanged with another.
     `ALTER TABLE ${table} RENAME COLUMN x TO y; UPDATE ${table} SET y = '${text}'; ALTER TABLE ${table} RENAME COLUMN y TO x`,
     `ALTER TABLE ${table} DROP COLUMN j; ALTER TABLE ${table} ADD COLUMN j jsonb DEFAULT '"${text}"'; UPDATE ${table} SET kept = kept`,
@@ -96,6 +103,8 @@ async function write(sql: Sql, table: string, { text, number, bytes }: Marker, k
   const columns = NAMES.filter((name) => name !== 'j').join(', ');
   const values = [
     kept.text,
+    kept.number,
+    `\\\\x${kept.bytes.toString('hex')}`,
     text,
     number,
     `\\\\x${bytes.toString('hex')}`,
@@ -127,11 +136,13 @@ async function allTexts(sql: Sql, which: string): Promise<[string, string][]> {
 
 const bufferTexts = (sql: Sql) => allTexts(sql, `n.nspname = 'audit'`);
 
+/** Files below a folder, by path. Pipes are none. */
 function files(folder: string): string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? files(path) : entry.isFile() ? [path] : [];
+  });
 }
 
 function* filesOf(folder: string): Generator<readonly [string, Buffer]> {
@@ -159,8 +170,8 @@ test.each(LAKES)('an excluded or masked value is searched for everywhere and fou
   const controls = new Set<string>();
   const search = (place: string, texts: Iterable<readonly [string, string | Buffer]>) => {
     for (const [name, content] of texts) {
-      if (secret.in(content)) found.push(`${place}: ${name}`);
-      if (kept.in(content)) controls.add(place);
+      for (const kind of secret.in(content)) found.push(`${place}: ${kind} in ${name}`);
+      for (const kind of kept.in(content)) controls.add(`${place}: ${kind}`);
     }
   };
   const commands: string[] = [];
@@ -214,6 +225,10 @@ test.each(LAKES)('an excluded or masked value is searched for everywhere and fou
   }
   await session.end();
   expect(found).toEqual([]);
-  // What is not excluded is found in these places: so the search sees them.
-  expect([...controls].sort()).toEqual(kind === 'DuckDB file' ? ['buffer', 'files', 'lake'] : ['buffer', 'catalog', 'files', 'lake']);
+  // What is not excluded is found in these places: so the search sees them. Not all of it in files, where it may be compressed.
+  const places = kind === 'DuckDB file' ? ['buffer', 'lake'] : ['buffer', 'lake', 'catalog'];
+  expect([...controls]).toEqual(
+    expect.arrayContaining(places.flatMap((place) => ['text', 'number', 'bytes'].map((form) => `${place}: ${form}`))),
+  );
+  expect([...controls]).toContain('files: text');
 });

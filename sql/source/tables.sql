@@ -1,10 +1,11 @@
 -- Tracked tables as the catalogue has them now. $1: their ids. A table that was dropped or untracked: relid null and no columns.
 -- columns: without excluded ones; a masked one is text, as which it is captured.
 -- Bounds and sizes of partitions take an ACCESS SHARE lock on them; nothing else here locks a table of the application.
--- Sorted, so that it fails before its first row if it fails: after an error between rows the driver (postgres 3.4.9, its issue 1119) begins the next
--- result of that connection with a hole for each row it had.
+-- All in one row, for a lock may not be had: after an error between rows the driver (postgres 3.4.9, its issue 1119) begins the next result of that
+-- connection with a hole for each row it had. ORDER BY would not do: rows may come sorted by an index, one after the other.
 -- partitions: the leaves by oid; loaded: it was attached with rows that no trigger saw (one that was made as a partition got its type with its parent).
 -- filled: what rows from before an ADD COLUMN … DEFAULT have in that column, by attnum; not of a masked one, whose values must not leave the table.
+SELECT coalesce(json_agg(found), '[]') AS tables FROM (
 SELECT t.table_id, c.oid::text AS relid, coalesce(n.nspname, t.schema_name) AS schema, coalesce(c.relname, t.table_name) AS name, t.options,
   k.attnums AS key, coalesce(p.partitions, '{}') AS partitions, coalesce(a.columns, '[]') AS columns, coalesce(f.filled, '{}') AS filled
 FROM audit.tracked_table t
@@ -25,5 +26,4 @@ LEFT JOIN LATERAL (
   SELECT json_object_agg(m.attnum, to_json(m.attmissingval) -> 0) AS filled
   FROM pg_attribute m JOIN audit.columns(t) r ON r.attnum = m.attnum AND r.rule IS NULL
   WHERE m.attrelid = c.oid AND m.atthasmissing AND NOT m.attisdropped) f ON true
-WHERE t.table_id = ANY ($1::int4[])
-ORDER BY t.table_id
+WHERE t.table_id = ANY ($1::int4[])) found

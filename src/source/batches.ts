@@ -118,8 +118,8 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async tables(ids: readonly number[]): Promise<SourceTable[]> {
     if (ids.length === 0) return [];
-    const rows = await this.#sql.unsafe<TableRow[]>(this.#tables, [[...ids]]);
-    return rows.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
+    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [[...ids]]));
+    return tables.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
       id: table_id,
       relid,
       schema,

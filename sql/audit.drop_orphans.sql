@@ -6,7 +6,7 @@ AS $$
 DECLARE
   orphan record;
 BEGIN
-  FOR orphan IN SELECT o.* FROM audit.orphans() o WHERE o.on_table = rel OR o.on_table IN (SELECT p.relid FROM pg_partition_tree(rel) p) LOOP
+  FOR orphan IN SELECT o.* FROM audit.orphans() o WHERE o.on_table = rel OR o.on_table IN (SELECT p.relid FROM audit.partitions(rel) p) LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', orphan.trigger_name, orphan.on_table);
   END LOOP;
 END

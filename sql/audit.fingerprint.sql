@@ -6,7 +6,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_build_object(
-    'partitions', (SELECT jsonb_agg(p.relid::oid::text ORDER BY p.relid::oid) FROM pg_partition_tree(rel) p WHERE p.isleaf),
+    'partitions', (SELECT jsonb_agg(p.relid::oid::text ORDER BY p.relid::oid) FROM audit.partitions(rel) p WHERE p.isleaf),
     'parents', (SELECT jsonb_agg(h.inhparent::regclass::text ORDER BY h.inhparent) FROM pg_inherits h WHERE h.inhrelid = rel OR h.inhparent = rel AND NOT EXISTS (
       SELECT FROM pg_class c WHERE c.oid = rel AND c.relkind = 'p')),
     'filled', (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = rel AND a.atthasmissing AND NOT a.attisdropped),

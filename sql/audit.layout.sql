@@ -3,9 +3,10 @@
 --
 -- IMMUTABLE is a white lie with a purpose: capture calls this with the table as a regclass constant, so PostgreSQL evaluates it when it plans that
 -- expression, once a session, and again after each change of the table, for the constant makes the plan depend on the table. So even
--- 1,600 columns cost a statement nothing. "Now" has to mean now and not a snapshot's past: names come from audit.column_name or pg_get_indexdef,
--- which is null for a dropped index (the type of a key column changed). What is read by queries alone is never wrong about these, only
--- late to see a new key. The registry is asked because a restored function carries the table's number in another database.
+-- 1,600 columns cost a statement nothing. "Now" has to mean now and not a snapshot's past: names come from audit.column_name or as it does, and
+-- has_table_privilege is null for a dropped index (the type of a key column changed). What is read by queries alone is never wrong about these, only
+-- late to see a new key. Not from pg_get_indexdef: it locks the table, and audit.refresh and audit.status would wait for who has truncated it and
+-- not committed yet. The registry is asked because a restored function carries the table's number in another database.
 --
 -- PL/pgSQL with two small queries, for a session's first UPDATE waits for it: all in one SQL query took 5 ms, most of it planning, this takes 1.4 ms.
 CREATE OR REPLACE FUNCTION audit.layout(tid integer, rel regclass) RETURNS text
@@ -14,8 +15,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   tracked audit.tracked_table;
-  key_index oid;
-  part text;
+  key_index pg_index;
   parts text;
 BEGIN
   SELECT * INTO tracked FROM audit.tracked_table t WHERE t.table_id = tid AND t.relid = rel;
@@ -23,22 +23,23 @@ BEGIN
     RETURN NULL;
   ELSIF tracked.rules <> '{}' THEN
     RETURN (SELECT json_build_array(
-      (SELECT json_agg(json_build_array(k.attnum, k.name, k.index::oid, pg_get_indexdef(k.index, 1, false) IS NOT NULL) ORDER BY k.position)
+      (SELECT json_agg(json_build_array(k.attnum, k.name, k.index::oid, has_table_privilege(k.index::oid, 'SELECT') IS NOT NULL) ORDER BY k.position)
        FROM audit.key_columns(tracked) k),
       (SELECT json_agg(json_build_array(c.attnum, c.name, c.rule) ORDER BY c.attnum) FROM audit.columns(tracked) c WHERE audit.has_rules(tracked.rules))));
   END IF;
-  SELECT i.indexrelid INTO key_index FROM pg_index i WHERE i.indrelid = rel AND i.indisprimary AND i.indimmediate AND i.indisvalid;
-  IF key_index IS NULL THEN
-    key_index := audit.key_of(rel);
+  SELECT * INTO key_index FROM pg_index i WHERE i.indrelid = rel AND i.indisprimary AND i.indimmediate AND i.indisvalid;
+  IF NOT FOUND THEN
+    SELECT * INTO key_index FROM pg_index i WHERE i.indexrelid = audit.key_of(rel);
   END IF;
-  parts := coalesce(key_index::text, 'no key');
-  IF key_index IS NOT NULL THEN
-    FOR i IN 1..32 LOOP
-      part := pg_get_indexdef(key_index, i, false);
-      EXIT WHEN part = '';
-      parts := parts || ',' || part;  -- null if the index is gone
-    END LOOP;
+  IF NOT FOUND THEN
+    RETURN 'no key';
+  ELSIF has_table_privilege(key_index.indexrelid, 'SELECT') IS NULL THEN
+    RETURN NULL;
   END IF;
+  parts := key_index.indexrelid::text;
+  FOR i IN 0..key_index.indnkeyatts - 1 LOOP
+    parts := parts || ',' || quote_ident((pg_identify_object_as_address('pg_class'::regclass, rel, key_index.indkey[i])).object_names[3]);
+  END LOOP;
   RETURN parts;
 END
 $$;

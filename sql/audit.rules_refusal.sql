@@ -10,7 +10,7 @@ AS $$
     WHERE c.rule IS NOT NULL AND tracked.attnums_of = tracked.relid::oid
     UNION ALL
     SELECT format('column %I is part of its partition key, which can''t be excluded or masked: take the rule away', c.name)
-    FROM pg_partition_tree(tracked.relid) t JOIN pg_partitioned_table p ON p.partrelid = t.relid
+    FROM audit.partitions(tracked.relid) t JOIN pg_partitioned_table p ON p.partrelid = t.relid
     JOIN pg_attribute a ON a.attrelid = t.relid AND a.attnum = ANY (p.partattrs) JOIN audit.columns(tracked) c ON c.name = a.attname
     WHERE c.rule IS NOT NULL
     UNION ALL

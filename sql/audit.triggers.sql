@@ -13,7 +13,7 @@ AS $$
            ('UPDATE', 'u', 'REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'),
            ('DELETE', 'd', 'REFERENCING OLD TABLE AS old_rows')
   ), relation (relid, is_root) AS (  -- statement triggers are not cloned to partitions, so each gets its own
-    SELECT t.relid, t.relid = rel FROM pg_partition_tree(rel) t
+    SELECT t.relid, t.relid = rel FROM audit.partitions(rel) t
     UNION
     SELECT rel, true
   ), wanted (on_table, trigger_name, definition) AS (

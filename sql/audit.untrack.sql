@@ -14,7 +14,7 @@ BEGIN
   END IF;
   FOR found_trigger IN
     SELECT t.tgname, t.tgrelid::regclass AS on_table
-    FROM (SELECT rel AS relid UNION SELECT p.relid FROM pg_partition_tree(rel) p) r
+    FROM (SELECT rel AS relid UNION SELECT p.relid FROM audit.partitions(rel) p) r
     JOIN pg_trigger t ON t.tgrelid = r.relid AND t.tgparentid = 0
     JOIN pg_proc f ON f.oid = t.tgfoid AND f.pronamespace = 'audit'::regnamespace
     WHERE t.tgname LIKE 'sluice\_%\_' || gone

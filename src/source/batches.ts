@@ -10,7 +10,7 @@ import { statement } from './sql.ts';
 
 export interface SourceOptions {
   readonly url: string;
-  /** How long a swap may make a writer wait, in milliseconds. */
+  /** How long a swap may make a writer wait, and how long any statement may wait for a lock, in milliseconds. */
   readonly lockTimeoutMs: number;
   /** What the user calls a table in the lake; undefined: as here. */
   readonly rename?: (table: Name) => Name | undefined;
@@ -56,7 +56,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   #leaderPid: number | undefined;
 
   constructor({ url, lockTimeoutMs, rename = () => undefined }: SourceOptions) {
-    this.#sql = connect({ url, applicationName: 'sluice' });
+    this.#sql = connect({ url, applicationName: 'sluice', lockTimeoutMs });
     this.#leader = connect({ url, applicationName: 'sluice leader', max: 1 });
     this.#lockTimeoutMs = lockTimeoutMs;
     this.#url = url;
@@ -137,8 +137,8 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async tables(ids: readonly number[]): Promise<SourceTable[]> {
     if (ids.length === 0) return [];
-    const rows = await this.#sql.unsafe<TableRow[]>(this.#tables, [[...ids]]);
-    return rows.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
+    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [[...ids]]));
+    return tables.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
       id: table_id,
       relid,
       schema,
@@ -154,7 +154,8 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async refresh(ids: readonly number[]): Promise<void> {
-    if (ids.length > 0) await this.#sql`SELECT audit.refresh(t.id) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
+    // One row, for the driver's sake: see sql/source/tables.sql.
+    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
   }
 
   async catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }> {

@@ -11,13 +11,15 @@ export interface ConnectOptions {
   readonly max?: number;
   /** How long a new connection may take, in seconds. */
   readonly connectTimeout?: number;
+  /** How long a statement may wait for a lock, in milliseconds; default: the role's. Who waits holds other locks, so others wait as well. */
+  readonly lockTimeoutMs?: number;
 }
 
 /**
  * A pool; the first query connects. Every session is pinned to READ COMMITTED, whatever the role's default is: under SERIALIZABLE
  * our move would make the application's transactions fail. End it with `sql.end()`.
  */
-export function connect({ url, applicationName, max = 2, connectTimeout = 10 }: ConnectOptions): Sql {
+export function connect({ url, applicationName, max = 2, connectTimeout = 10, lockTimeoutMs }: ConnectOptions): Sql {
   return postgres(url, {
     max,
     connect_timeout: connectTimeout,
@@ -27,6 +29,10 @@ export function connect({ url, applicationName, max = 2, connectTimeout = 10 }: 
     // The prepared statements of porsager don't survive a transaction pooler, and we run few statements often enough to gain.
     prepare: false,
     onnotice: () => {},
-    connection: { application_name: applicationName, default_transaction_isolation: 'read committed' },
+    connection: {
+      application_name: applicationName,
+      default_transaction_isolation: 'read committed',
+      ...(lockTimeoutMs === undefined ? {} : { lock_timeout: lockTimeoutMs }),
+    },
   });
 }

@@ -29,10 +29,16 @@ export interface TrackedTable extends TableName {
   readonly notice: string | null;
 }
 
-/** Tables of the database, whether schema audit is installed or not (before, `tracked` is false and nothing is refused yet). */
-export async function listTables(sql: Sql): Promise<SourceTable[]> {
+/**
+ * Tables of the database, whether schema audit is installed or not (before, `tracked` is false and nothing is refused yet).
+ * Their sizes take a lock on each: so this gives up soon where the application holds one, rather than to make it wait for another.
+ */
+export async function listTables(sql: Sql, { lockTimeoutMs = 50 } = {}): Promise<SourceTable[]> {
   const [installed] = await sql<{ there: boolean }[]>`SELECT to_regprocedure('audit.key_of(regclass)') IS NOT NULL AS there`;
-  const rows = await sql.unsafe<SourceTable[]>(statement(installed?.there ? 'list_tables' : 'list_tables_before_install'));
+  const rows = await sql.begin(async (tx) => {
+    await tx`SELECT set_config('lock_timeout', ${`${lockTimeoutMs}ms`}, true)`;
+    return tx.unsafe<SourceTable[]>(statement(installed?.there ? 'list_tables' : 'list_tables_before_install'));
+  });
   return rows.map((row) => ({ ...row }));
 }
 

@@ -134,6 +134,9 @@ describe.each(MIRRORS.filter((kind) => kind !== 'DuckLake on SQLite'))('schema c
     await run('TRUNCATE part_us');
     await mirror.drain();
     await mirror.expectState(`${schema}.part`);
+    await run(`TRUNCATE part; INSERT INTO part VALUES (101, 'eu', '2025-01-01'), (102, 'us', '2025-01-01'); TRUNCATE part_us`);
+    await mirror.drain();
+    await mirror.expectState(`${schema}.part`);
   });
 
   test('a partition by hash is truncated: said, not guessed', async () => {

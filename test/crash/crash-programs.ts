@@ -26,8 +26,8 @@ export interface CrashProgram {
 /** Where actions can be: before each transaction and after each of its steps. */
 export const slots = ({ transactions }: Program): number => transactions.reduce((count, { steps }) => count + 1 + steps.length, 0);
 
-/** Points that a drain meets; the others only after a crash of the source, or where nothing waits. */
-const POINTS = CRASH_POINTS.filter((point) => !/-(?:gap|epoch|follow)$/.test(point));
+/** Points that a drain meets; the others only after a crash of the source. */
+const POINTS = CRASH_POINTS.filter((point) => !/-(?:gap|epoch)$/.test(point));
 
 const daemon = fc.constantFrom<0 | 1>(0, 1);
 const hit = fc.constantFrom(1, 1, 1, 2);

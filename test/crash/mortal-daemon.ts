@@ -88,7 +88,7 @@ export class MortalDaemon {
     return this.#running !== undefined;
   }
 
-  /** What src/daemon/daemon.ts does in one tick. Rejects on a fault that would end the daemon. */
+  /** What src/daemon/daemon.ts does in one tick, but that schema changes are followed at once, not within ten seconds. Rejects on a fault that would end the daemon. */
   async round(fate?: Fate): Promise<Outcome> {
     this.#fate = fate;
     this.#hits = 0;
@@ -137,7 +137,7 @@ export class MortalDaemon {
       if (!this.#leading) await matchLake(this.#ports);
       this.#leading = true;
       let drained: Drained;
-      do drained = await drain(this.#ports);
+      do drained = await drain(this.#ports, { watchNow: true });
       while (drained.kind === 'batch');
       return 'done';
     } catch (error) {

@@ -237,7 +237,7 @@ export const program: fc.Arbitrary<Program> = fc
           .chain((number) => fc.tuple(...Array.from({ length: number }, (_, i) => triggerDdl(tables, ['f0', 'f1'], i)))),
         fc.array(
           fc.record({
-            before: weighted<string[]>([3, fc.constant([])], [1, fc.array(schemaChange(tables), { minLength: 1, maxLength: 2 })]),
+            before: weighted<string[]>([1, fc.constant([])], [1, fc.array(schemaChange(tables), { minLength: 1, maxLength: 2 })]),
             steps: steps(statements(tables, ['f0', 'f1'])),
             end: weighted<'commit' | 'rollback'>([5, fc.constant('commit')], [1, fc.constant('rollback')]),
           }),

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { placesFor, withEngine } from '../../src/cli/lake.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { extensionsFor, loadExtensions, openForQuery } from '../../src/lake/index.ts';
 import { connect, type Sql } from '../../src/source/index.ts';
 import { type Child, type Ended, start } from './child.ts';
 import { freshDatabase, type PostgresAddress } from './postgres.ts';
@@ -37,6 +40,8 @@ export interface Deployment extends AsyncDisposable {
   run(...args: string[]): Promise<Ended>;
   /** Run a command that must succeed; returns what it printed under --json. */
   ok<T = unknown>(...args: string[]): Promise<T>;
+  /** Ask the lake many queries, in this process: a command line for each would take a second. */
+  reading<T>(work: (query: (text: string) => Promise<Record<string, unknown>[]>) => Promise<T>): Promise<T>;
   /** The log of changes, in its order. */
   changes(): Promise<LoggedChange[]>;
   /** Every change exactly once, and the log replayed equals the tables. Returns the changes. */
@@ -87,6 +92,18 @@ export async function deploy(server: PostgresAddress, { kind, catalog = server, 
     start: startOne,
     run,
     ok,
+    reading: (work) => {
+      const config = loadConfig({ file: join(folder, 'sluice.yaml'), env: process.env, cwd: folder, flags: {} });
+      return withEngine(config, process, async (engine) => {
+        await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), placesFor(config));
+        const open = await openForQuery(engine, config.lake);
+        try {
+          return await work(async (text) => (await open.query(text)).rows);
+        } finally {
+          await open.close();
+        }
+      });
+    },
     changes,
     verify: async (options = {}) => {
       const logged = await changes();

@@ -79,20 +79,24 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       const prepared = await session.use('preparing', async (sql) =>
         prepareTables(sql, await registry(sql), tables, staged.contents.changes, session.seen),
       );
-      const applied = await session.write(`applying batch ${batch.id}`, async (sql, fence) => {
-        const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
-        if (held !== undefined) {
-          session.accept(Number(held.batch_id));
-          throw new SluiceError(
-            'lake_already_holds',
-            `The lake holds batch ${batch.id} already`,
-            'Nothing to do: it is finished at the source next.',
-          );
-        }
-        fence.check();
-        const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared);
-        return { value, lastBatchId: value.batchId };
-      });
+      const threads = Number((await engine.rows("SELECT current_setting('threads') AS n"))[0]?.n);
+      const applied = await session
+        .write(`applying batch ${batch.id}`, async (sql, fence) => {
+          const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
+          if (held !== undefined) {
+            session.accept(Number(held.batch_id));
+            throw new SluiceError(
+              'lake_already_holds',
+              `The lake holds batch ${batch.id} already`,
+              'Nothing to do: it is finished at the source next.',
+            );
+          }
+          fence.check();
+          const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, threads);
+          return { value, lastBatchId: value.batchId };
+        })
+        // A transaction that failed could not set it back.
+        .finally(() => engine.run(`SET threads = ${threads}`));
       // Asking for the registry costs a transaction of the catalog, 30 ms of a small batch: it is what it was unless this batch changed it.
       const same = prepared.every(({ evolution }) => evolution.changes.length === 0 && evolution.replaces === undefined);
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
@@ -151,16 +155,23 @@ async function applyStaged(
   source: SourceIdentity,
   batchId: number,
   tables: readonly TableBatch[],
+  threads: number,
 ): Promise<Applied> {
   const { contents, from } = staged;
   if (contents.batch !== batch.id) throw incomplete(`batch ${contents.batch} is staged, batch ${batch.id} was expected`);
   await sql.run(statement('names'), { tables: JSON.stringify(contents.tables) });
+  const streams = from !== STAGE;
+  // One thread reads the source. The others of the engine would wait for it by spinning, and take a core from PostgreSQL where it runs beside.
+  if (streams) await sql.run('SET threads = 1');
   if (contents.rows > 0) {
     await sql.run(statement('log', { from }), { batch_id: batchId }).catch((error: unknown) => {
       throw staged.failure(error);
     });
   }
-  if (from !== STAGE) await stageLogged(sql, batchId);
+  if (streams) {
+    await sql.run(`SET threads = ${threads}`);
+    await stageLogged(sql, batchId);
+  }
   const [found] = await sql.rows(statement('staged'));
   const rows = Number(found?.rows);
   if (rows !== contents.rows) throw incomplete(`${rows} rows arrived, ${contents.rows} were expected`);

@@ -7,6 +7,12 @@ import { secretsOf } from './redact.ts';
 import { statement } from './statement.ts';
 
 /**
+ * Rows of a row group in Parquet files; an option of the lake, which its owner may change. Of a million logged changes DuckDB's default of 122,880 took 1.8 s where
+ * this took 1.5 (15,360: 1.35): what is written stays in the processor's cache.
+ */
+const ROW_GROUP_SIZE = 30_720;
+
+/**
  * A lake's attachment to the engine and the fence against another writer.
  *
  * States: idle (not acquired) → held (acquired, attached) ⇄ dropped (acquired, but detached after a failure; the next use attaches
@@ -127,6 +133,7 @@ export class LakeSession {
     if (Number(made?.n) > 0) return;
     await sql.run('BEGIN');
     await sql.run(statement('tables'));
+    if (this.#config.type === 'ducklake') await sql.run(`CALL lake.set_option('parquet_row_group_size', ${ROW_GROUP_SIZE})`);
     await sql.run('COMMIT');
     this.#engine.log.info({ lake: this.#config.type }, 'lake made');
   }

@@ -7,8 +7,7 @@ import { forgetStage, stagedJson, stageError, stageWith } from './stage.ts';
 
 /**
  * From so many rows on a batch is not staged but read when the lake logs it: no second copy, and PostgreSQL makes the rows while the engine writes those
- * before. In two halves, each on a connection and a thread of its own: one alone is waited for by the engine's other threads, which spin meanwhile. The
- * source's sessions are in a transaction (read only) until the lake has committed: seconds per million rows; none for small batches.
+ * before. The source's session is in a transaction (read only) until the lake has committed: seconds per million rows; none for small batches.
  */
 const STREAM_ROWS = 50_000;
 
@@ -20,22 +19,15 @@ const STREAM_ROWS = 50_000;
 export function postgresStager(engine: Engine, streamRows = STREAM_ROWS): Stager {
   return {
     async stage(reader: BatchReader, contents: Contents): Promise<Staged> {
-      const secrets = secretsOf(reader.dsn);
-      const failure = (error: unknown) => stageError(error, secrets);
+      const failure = (error: unknown) => stageError(error, secretsOf(reader.dsn));
+      const from = `(SELECT * REPLACE (${stagedJson('data')} AS data, ${stagedJson('context')} AS context) FROM postgres_query('source', ${literal(reader.query)}))`;
+      const close = () => engine.exclusive(async (sql) => void (await sql.run('DETACH DATABASE IF EXISTS source').catch(() => undefined)));
       const streams = contents.rows >= streamRows;
-      const names = streams ? ['source', 'source_2'] : ['source'];
-      const close = () =>
-        engine.exclusive(async (sql) => {
-          for (const name of names) await sql.run(`DETACH DATABASE IF EXISTS ${name}`).catch(() => undefined);
-        });
       try {
         return await engine.exclusive(async (sql) => {
-          for (const name of names) await sql.run(`ATTACH OR REPLACE ${literal(reader.dsn)} AS ${name} (TYPE postgres, READ_ONLY)`);
-          if (!streams)
-            return stageWith(sql, contents, async () => void (await sql.run(`INSERT INTO temp.stage ${rowsOf('source', reader.query())}`)));
+          await sql.run(`ATTACH OR REPLACE ${literal(reader.dsn)} AS source (TYPE postgres, READ_ONLY)`);
+          if (!streams) return stageWith(sql, contents, async () => void (await sql.run(`INSERT INTO temp.stage FROM ${from}`)));
           await forgetStage(sql);
-          const half = Math.floor(contents.pages / 2);
-          const from = `(${rowsOf('source', reader.query([0, half]))} UNION ALL ${rowsOf('source_2', reader.query([half, undefined]))})`;
           return { contents, from, failure, close };
         });
       } catch (error) {
@@ -46,8 +38,4 @@ export function postgresStager(engine: Engine, streamRows = STREAM_ROWS): Stager
       }
     },
   };
-}
-
-function rowsOf(source: string, query: string): string {
-  return `SELECT * REPLACE (${stagedJson('data')} AS data, ${stagedJson('context')} AS context) FROM postgres_query(${literal(source)}, ${literal(query)})`;
 }

@@ -45,8 +45,6 @@ export interface Contents {
   readonly batch: string | null;
   /** Rows in `audit.cdc_old`. */
   readonly rows: number;
-  /** Its size in pages of PostgreSQL, for reading it in parts. */
-  readonly pages: number;
   /** False when the UNLOGGED sentinel is gone: the buffer was emptied by a crash or a failover. */
   readonly sentinel: boolean;
   /** Tracked tables by id: their schema and name at this instant, the last known ones for a table that is there or tracked no more. */

@@ -9,10 +9,9 @@ export interface BatchReader {
   /**
    * One statement, hence one snapshot; no rows when another batch is open. Columns: cdc_seq int8, cdc_xid int8, cdc_ts timestamptz, cdc_op text,
    * table_id int4, data json, context json.
-   * @param pages only the rows in these: [from, to[, undefined without end. An open batch never changes, so parts may have snapshots of their own.
    */
-  query(pages?: readonly [from: number, to: number | undefined]): string;
-  /** The whole as `COPY … TO STDOUT (FORMAT csv)`: NULL unquoted and empty, '' quoted. */
+  readonly query: string;
+  /** The same statement as `COPY … TO STDOUT (FORMAT csv)`: NULL unquoted and empty, '' quoted. */
   copyCsv(): Promise<Readable>;
 }
 

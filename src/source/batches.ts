@@ -65,12 +65,12 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   reader({ id }: Batch): BatchReader {
     // A uuid of the source's own making: nothing to quote.
-    const whole = this.#stage.replaceAll('{batch}', id);
+    const query = this.#stage.replaceAll('{batch}', id);
     const sql = this.#sql;
     return {
       dsn: this.#url,
-      query: (pages) => (pages === undefined ? whole : `${whole} AND ${inPages(pages)}`),
-      copyCsv: (): Promise<Readable> => sql.unsafe(`COPY (${whole}) TO STDOUT (FORMAT csv)`).readable(),
+      query,
+      copyCsv: (): Promise<Readable> => sql.unsafe(`COPY (${query}) TO STDOUT (FORMAT csv)`).readable(),
     };
   }
 
@@ -191,11 +191,6 @@ export class PostgresSource implements Source, AsyncDisposable {
       return row && { ...row };
     });
   }
-}
-
-/** PostgreSQL reads no page outside of it (TID range scan). */
-export function inPages([from, to]: readonly [number, number | undefined]): string {
-  return `ctid >= '(${from},0)'::tid${to === undefined ? '' : ` AND ctid < '(${to},0)'::tid`}`;
 }
 
 function one<T>(rows: readonly T[]): T {

@@ -6,7 +6,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Engine } from '../../src/lake/engine.ts';
 import type { Contents } from '../../src/model/batch.ts';
 import type { BatchReader, Stager } from '../../src/pipeline/ports.ts';
-import { inPages } from '../../src/source/batches.ts';
 import { freshDatabase, type PostgresAddress } from '../support/postgres.ts';
 
 /** A table that stands in for audit.cdc_old, and its reader as src/source builds one. */
@@ -26,12 +25,11 @@ export async function makeBuffer(url: string): Promise<Buffer> {
   await sql.unsafe(
     `CREATE TABLE ${table} (cdc_seq bigint, cdc_xid xid8, cdc_ts timestamptz, cdc_op "char", table_id int, data json, context json)`,
   );
-  const whole = `SELECT cdc_seq, cdc_xid::text::int8 AS cdc_xid, cdc_ts, cdc_op::text AS cdc_op, table_id, data, context FROM ${table}`;
-  const query: BatchReader['query'] = (pages) => (pages === undefined ? whole : `${whole} WHERE ${inPages(pages)}`);
+  const query = `SELECT cdc_seq, cdc_xid::text::int8 AS cdc_xid, cdc_ts, cdc_op::text AS cdc_op, table_id, data, context FROM ${table}`;
   return {
     table,
     sql,
-    reader: (overrides = {}) => ({ dsn: url, query, copyCsv: () => copy(url, `COPY (${whole}) TO STDOUT (FORMAT csv)`), ...overrides }),
+    reader: (overrides = {}) => ({ dsn: url, query, copyCsv: () => copy(url, `COPY (${query}) TO STDOUT (FORMAT csv)`), ...overrides }),
     async put(list) {
       for (const row of list) {
         await sql`INSERT INTO ${sql(table)} VALUES (${row.seq}, pg_current_xact_id(), ${row.ts ?? '2026-11-21 10:00:00.123456+00'}::text::timestamptz,
@@ -39,10 +37,8 @@ export async function makeBuffer(url: string): Promise<Buffer> {
       }
     },
     async contents() {
-      const [counted] = await sql.unsafe<{ n: number; pages: number }[]>(
-        `SELECT count(*)::int AS n, (pg_relation_size('${table}') / 8192)::int AS pages FROM ${table}`,
-      );
-      return { batch: randomUUID(), rows: counted?.n ?? 0, pages: counted?.pages ?? 0, sentinel: true, tables: {}, changes: {} };
+      const [counted] = await sql.unsafe<{ n: number }[]>(`SELECT count(*)::int AS n FROM ${table}`);
+      return { batch: randomUUID(), rows: counted?.n ?? 0, sentinel: true, tables: {}, changes: {} };
     },
     async drop() {
       await sql.unsafe(`DROP TABLE ${table}`);
@@ -113,7 +109,7 @@ export function stagerContract(
 
     const exists = async () =>
       (await engine.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'stage' AND database_name = 'temp'")).length > 0;
-    const attached = async () => (await engine.rows("SELECT 1 FROM duckdb_databases() WHERE database_name LIKE 'source%'")).length > 0;
+    const attached = async () => (await engine.rows("SELECT 1 FROM duckdb_databases() WHERE database_name = 'source'")).length > 0;
 
     /** Stage it and read it as a lake does, into temp.arrived. Resolves with the number of rows. */
     async function arrive(reader = buffer.reader(), contents?: Contents): Promise<number> {
@@ -199,7 +195,7 @@ export function stagerContract(
       await buffer.sql.unsafe(
         `INSERT INTO ${buffer.table} SELECT g, pg_current_xact_id(), now(), 'I', 1, json_build_object('a', repeat('x', 200)) FROM generate_series(1, 50000) g`,
       );
-      const query = buffer.reader().query();
+      const query = buffer.reader().query;
       const failing = [
         `SELECT 1/0`,
         query.replace(
@@ -212,7 +208,7 @@ export function stagerContract(
         ),
       ];
       for (const bad of failing) {
-        const reader = buffer.reader({ query: () => bad, copyCsv: () => copy(url, `COPY (${bad}) TO STDOUT (FORMAT csv)`) });
+        const reader = buffer.reader({ query: bad, copyCsv: () => copy(url, `COPY (${bad}) TO STDOUT (FORMAT csv)`) });
         await expect(arrive(reader)).rejects.toMatchObject({ name: 'SluiceError', code: 'stage_failed' });
         expect(await exists()).toBe(false);
         expect(await attached()).toBe(false);

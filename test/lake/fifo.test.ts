@@ -12,9 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-const contents = { batch: 'b', rows: 1, pages: 1, sentinel: true, tables: {}, changes: {} };
+const contents = { batch: 'b', rows: 1, sentinel: true, tables: {}, changes: {} };
 const row = '1,1,2026-11-21 10:00:00+00,I,1,{},\n';
-const stage = (copyCsv: () => Promise<Readable>) => fifoStager(engine).stage({ dsn: 'postgres://h/x', query: () => '', copyCsv }, contents);
+const stage = (copyCsv: () => Promise<Readable>) => fifoStager(engine).stage({ dsn: 'postgres://h/x', query: '', copyCsv }, contents);
 
 test('the engine fails while the source still writes: the source is stopped, nothing hangs', async () => {
   let source: Readable | undefined;

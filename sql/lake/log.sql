@@ -10,8 +10,8 @@ INSERT INTO lake.main.cdc (dl_ts, cdc_uuid, cdc_ts, cdc_op, table_schema, table_
 SELECT
   now(),
   TRY((
-    greatest((epoch_us(s.cdc_ts) // 1000) * 65536 + 28672 + epoch_us(s.cdc_ts) % 1000, 0)::UHUGEINT * 18446744073709551616::UHUGEINT
-    + 9223372036854775808::UHUGEINT + s.cdc_seq::UHUGEINT
+    greatest((epoch_us(s.cdc_ts) // 1000) * 65536 + 28672 + epoch_us(s.cdc_ts) % 1000, 0)::HUGEINT * 18446744073709551616::HUGEINT
+    + CASE WHEN s.cdc_seq >= 0 THEN 9223372036854775808::HUGEINT + s.cdc_seq::HUGEINT END
   )::BIT::BLOB::UUID),
   s.cdc_ts,
   s.cdc_op,

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Batch, Contents, Missed, SourceIdentity, Truncate } from '../model/batch.ts';
+import type { Batch, Contents, Missed, SourceIdentity } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
@@ -118,11 +118,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async contents(): Promise<Contents> {
-    const { contents } = one(await this.#sql.unsafe<{ contents: Contents }[]>(this.#contents));
-    for (const { truncates } of Object.values(contents.changes)) {
-      (truncates as Truncate[]).sort((a, b) => (BigInt(a.seq) < BigInt(b.seq) ? -1 : 1));
-    }
-    return contents;
+    return one(await this.#sql.unsafe<{ contents: Contents }[]>(this.#contents)).contents;
   }
 
   async finish(batch: Batch, rows: number): Promise<void> {

@@ -17,7 +17,7 @@ interface Compared {
  */
 export function asof({
   rows = 200_000,
-  updates = 6,
+  updates = 20,
   rounds = 5,
 } = {}): Promise<{ changes: number; openMs: number; whole: Compared; key: Compared }> {
   return withLab(async (lab) => {

@@ -66,3 +66,15 @@ describe.each(MIRRORS)('state, typed log and history: %s', (kind) => {
     ]);
   });
 });
+
+test('a source that ends sessions which idle in a transaction', async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckLake on PostgreSQL');
+  await mirror.run('CREATE TABLE item (id int PRIMARY KEY, v text)');
+  await mirror.track('item');
+  await mirror.run(
+    `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 20', current_database()); END $$`,
+  );
+  await mirror.run(`INSERT INTO item SELECT g, 'v' || g FROM generate_series(1, 5000) g`);
+  await mirror.drain();
+  await mirror.expectState('item');
+});

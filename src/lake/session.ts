@@ -11,6 +11,8 @@ import { statement } from './statement.ts';
  * DuckDB's default of 122,880: what is written stays in the processor's cache. And memory holds less of it.
  */
 const ROW_GROUP_SIZE = 16_384;
+/** The same in bytes, for wide rows: a writer takes several times as much memory as its row group. */
+const ROW_GROUP_BYTES = '16MB';
 
 /**
  * A lake's attachment to the engine and the fence against another writer.
@@ -133,7 +135,10 @@ export class LakeSession {
     if (Number(made?.n) > 0) return;
     await sql.run('BEGIN');
     await sql.run(statement('tables'));
-    if (this.#config.type === 'ducklake') await sql.run(`CALL lake.set_option('parquet_row_group_size', ${ROW_GROUP_SIZE})`);
+    if (this.#config.type === 'ducklake') {
+      await sql.run(`CALL lake.set_option('parquet_row_group_size', ${ROW_GROUP_SIZE})`);
+      await sql.run(`CALL lake.set_option('parquet_row_group_size_bytes', '${ROW_GROUP_BYTES}')`);
+    }
     await sql.run('COMMIT');
     this.#engine.log.info({ lake: this.#config.type }, 'lake made');
   }

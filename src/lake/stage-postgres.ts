@@ -10,6 +10,13 @@ import { forgetStage, stagedJson, stageError, stageWith } from './stage.ts';
  * before. The source's session is in a transaction (read only) until the lake has committed: seconds per million rows; none for small batches.
  */
 const STREAM_ROWS = 50_000;
+/**
+ * Wider rows than this are staged all the same: the engine carries 2,048 at a time through every step of a statement, and a temporary table spills
+ * where a Parquet writer runs out of memory (seen at 20 kB, with 384 MB).
+ */
+const STREAM_WIDTH = 4096;
+/** A batch of this size is small whatever its rows are. */
+const SMALL_BYTES = 1_000_000;
 
 /**
  * Reads a batch by DuckDB's `postgres` extension (binary COPY underneath); `postgres_scanner` must be loaded. The source is attached for one
@@ -22,7 +29,7 @@ export function postgresStager(engine: Engine, streamRows = STREAM_ROWS): Stager
       const failure = (error: unknown) => stageError(error, secretsOf(reader.dsn));
       const from = `(SELECT * REPLACE (${stagedJson('data')} AS data, ${stagedJson('context')} AS context) FROM postgres_query('source', ${literal(reader.query)}))`;
       const close = () => engine.exclusive(async (sql) => void (await sql.run('DETACH DATABASE IF EXISTS source').catch(() => undefined)));
-      const streams = contents.rows >= streamRows;
+      const streams = contents.rows >= streamRows && contents.bytes <= Math.max(contents.rows * STREAM_WIDTH, SMALL_BYTES);
       try {
         return await engine.exclusive(async (sql) => {
           await sql.run(`ATTACH OR REPLACE ${literal(reader.dsn)} AS source (TYPE postgres, READ_ONLY)`);

@@ -45,6 +45,8 @@ export interface Contents {
   readonly batch: string | null;
   /** Rows in `audit.cdc_old`. */
   readonly rows: number;
+  /** What they take on the source's disk, compressed values as they are. */
+  readonly bytes: number;
   /** False when the UNLOGGED sentinel is gone: the buffer was emptied by a crash or a failover. */
   readonly sentinel: boolean;
   /** Tracked tables by id: their schema and name at this instant, the last known ones for a table that is there or tracked no more. */

@@ -68,6 +68,7 @@ function contentsOf(batch: Batch, rows: readonly StageRow[]): Contents {
   return {
     batch: batch.id,
     rows: rows.length,
+    bytes: 0,
     sentinel: true,
     tables: { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] },
     changes: Object.fromEntries(changes),

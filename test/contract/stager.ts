@@ -38,7 +38,7 @@ export async function makeBuffer(url: string): Promise<Buffer> {
     },
     async contents() {
       const [counted] = await sql.unsafe<{ n: number }[]>(`SELECT count(*)::int AS n FROM ${table}`);
-      return { batch: randomUUID(), rows: counted?.n ?? 0, sentinel: true, tables: {}, changes: {} };
+      return { batch: randomUUID(), rows: counted?.n ?? 0, bytes: 0, sentinel: true, tables: {}, changes: {} };
     },
     async drop() {
       await sql.unsafe(`DROP TABLE ${table}`);

@@ -5,6 +5,7 @@ import type { LakeTable } from '../model/table.ts';
 import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
+import { type OnOneThread, withOneThread } from './one-thread.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import type { Row } from './rows.ts';
@@ -79,9 +80,8 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       const prepared = await session.use('preparing', async (sql) =>
         prepareTables(sql, await registry(sql), tables, staged.contents.changes, session.seen),
       );
-      const threads = Number((await engine.rows("SELECT current_setting('threads') AS n"))[0]?.n);
-      const applied = await session
-        .write(`applying batch ${batch.id}`, async (sql, fence) => {
+      const applied = await withOneThread(engine, (onOneThread) =>
+        session.write(`applying batch ${batch.id}`, async (sql, fence) => {
           const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
           if (held !== undefined) {
             session.accept(Number(held.batch_id));
@@ -92,11 +92,10 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
             );
           }
           fence.check();
-          const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, threads);
+          const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, onOneThread);
           return { value, lastBatchId: value.batchId };
-        })
-        // A transaction that failed could not set it back.
-        .finally(() => engine.run(`SET threads = ${threads}`));
+        }),
+      );
       // Asking for the registry costs a transaction of the catalog, 30 ms of a small batch: it is what it was unless this batch changed it.
       const same = prepared.every(({ evolution }) => evolution.changes.length === 0 && evolution.replaces === undefined);
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
@@ -155,21 +154,21 @@ async function applyStaged(
   source: SourceIdentity,
   batchId: number,
   tables: readonly TableBatch[],
-  threads: number,
+  onOneThread: OnOneThread,
 ): Promise<Applied> {
   const { contents, from } = staged;
   if (contents.batch !== batch.id) throw incomplete(`batch ${contents.batch} is staged, batch ${batch.id} was expected`);
   await sql.run(statement('names'), { tables: JSON.stringify(contents.tables) });
-  const streams = from !== STAGE;
-  // One thread reads the source. The others of the engine would wait for it by spinning, and take a core from PostgreSQL where it runs beside.
-  if (streams) await sql.run('SET threads = 1');
-  if (contents.rows > 0) {
+  const log = async () => {
+    if (contents.rows === 0) return;
     await sql.run(statement('log', { from }), { batch_id: batchId }).catch((error: unknown) => {
       throw staged.failure(error);
     });
-  }
-  if (streams) {
-    await sql.run(`SET threads = ${threads}`);
+  };
+  if (from === STAGE) await log();
+  else {
+    // One thread reads the source. The others of the engine would wait for it by spinning, and take a core from PostgreSQL where it runs beside.
+    await onOneThread(sql, log);
     await stageLogged(sql, batchId);
   }
   const [found] = await sql.rows(statement('staged'));

@@ -8,6 +8,7 @@ import { forgetStage, stagedJson, stageError, stageWith } from './stage.ts';
 /**
  * From so many rows on a batch is not staged but read when the lake logs it: no second copy, and PostgreSQL makes the rows while the engine writes those
  * before. The source's session is in a transaction (read only) until the lake has committed: seconds per million rows; none for small batches.
+ * Not the number of goesStraight, though equal to it: this one counts the whole batch, that one a table's changes, and neither relies on the other.
  */
 const STREAM_ROWS = 50_000;
 /**

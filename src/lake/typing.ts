@@ -101,7 +101,10 @@ export async function typeIntoLog(sql: Sql, batchId: number, log: string, evolut
   return { relation, logged: true, context: false, losses: rest.losses };
 }
 
-/** Fewer changes than this are typed into a temp table: each look into a DuckLake costs milliseconds. */
+/**
+ * Fewer changes of a table than this are typed into a temp table: each look into a DuckLake costs milliseconds. Not the number of
+ * postgresStager, though equal to it: a batch that is staged may go straight as well, and a large batch may have few changes of a table.
+ */
 const MANY = 50_000;
 
 export function goesStraight({ changes, was }: Evolution, { rows, context, last }: ToType): boolean {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { placesFor } from '../../src/cli/lake.ts';
-import { type Config, loadConfig } from '../../src/config/index.ts';
-import { type Composition, compose, drainOnce } from '../../src/daemon/index.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { type Composition, drainOnce } from '../../src/daemon/index.ts';
 import { attachStatement, type LakeConfig } from '../../src/lake/config.ts';
 import {
   extensionsFor,
@@ -18,6 +18,7 @@ import {
   rebuildTable,
 } from '../../src/lake/index.ts';
 import { connect, install, type Sql, track } from '../../src/source/index.ts';
+import { composeForTest } from './compose.ts';
 import { freshDatabase, type PostgresAddress } from './postgres.ts';
 import { expectStateEqualsTable } from './state.ts';
 
@@ -42,11 +43,6 @@ export interface Mirror extends AsyncDisposable {
   query(sql: string, at?: string): Promise<Row[]>;
   /** The state of these tables (schema.name, or `schema.name as schema.name` in the lake) equals the source, and so does what the history has as current. */
   expectState(...tables: string[]): Promise<void>;
-}
-
-/** Tests have small batches. On a catalog in PostgreSQL they go as large ones do. */
-export function streamRowsOf({ lake }: Config): number | undefined {
-  return lake.type === 'ducklake' && lake.catalog.startsWith('postgres') ? 0 : undefined;
 }
 
 /** Of `schema.table`, or of a table of `public`. */
@@ -74,7 +70,7 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
     return loadConfig({ file, env: process.env, cwd: folder, flags: {} });
   };
   const config = await configure();
-  let composition = await compose({ config, log, places: placesFor(config), streamRows: streamRowsOf(config) });
+  let composition = await composeForTest({ config, log });
   const reader = await openEngine({ log, threads: 1 });
   await loadExtensions(reader, extensionsFor(config.lake, 'fifo'), placesFor(config));
 
@@ -113,7 +109,7 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
     },
     restart: async (tables) => {
       await composition[Symbol.asyncDispose]();
-      composition = await compose({ config: await configure(tables), log, places: placesFor(config), streamRows: streamRowsOf(config) });
+      composition = await composeForTest({ config: await configure(tables), log });
     },
     run: async (text) => {
       await sql.unsafe(text);

@@ -5,24 +5,28 @@ import type { LakeTable } from '../model/table.ts';
 import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
+import { moveAnchor, writeLedger } from './ledger.ts';
+import { openLoads } from './loads.ts';
 import { type OnOneThread, withOneThread } from './one-thread.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
+import type { RowSource } from './row-source.ts';
 import type { Row } from './rows.ts';
 import { LakeSession } from './session.ts';
 import { forgetStage, incomplete, STAGE, stageLogged, stageNothing } from './stage.ts';
+import { fifoRows } from './stage-fifo.ts';
 import { statement } from './statement.ts';
 import { applyTables, type TableBatch } from './typed-apply.ts';
 
 /**
  * The lake on an engine into which its extensions are loaded (`extensionsFor`). Nothing is opened before `acquire`; closing the lake leaves
- * the engine open. Batches are applied from the engine's staging table, so the stager must use the same engine.
+ * the engine open. Loads read by `rows`, the way that goes with the stager. Batches are applied from the engine's staging table, so the stager must use the same engine.
  *
  * Codes of rejections: `lake_already_holds`, `lake_conflict` (call `acquire` again), `lake_locked`, `lake_full`, `lake_denied`,
  * `lake_unreachable`, `lake_engine_broken`, `lake_memory`, `lake_damaged`, `stage_incomplete`, else `lake_failed`. After `lake_unreachable` or `lake_engine_broken` from `apply` the commit may have
  * happened: ask `find`.
  */
-export function openLake(engine: Engine, config: LakeConfig): Lake {
+export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = fifoRows(engine)): Lake {
   const session = new LakeSession(engine, config);
   // Only a writer changes the registry, and every writer moves the anchor.
   let cached: { at: number; tables: readonly LakeTable[] } | undefined;
@@ -30,7 +34,12 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
     if (cached === undefined || cached.at !== session.seen) cached = { at: session.seen ?? -1, tables: await readRegistry(sql) };
     return cached.tables;
   };
+  const forgetRegistry = () => {
+    cached = undefined;
+  };
+  const loads = openLoads({ engine, session, rows, registry, forgetRegistry });
   return {
+    loads,
     acquire: () => session.acquire(),
     release: () => session.release(),
     close: () => session.close(),
@@ -64,14 +73,13 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       if (changed.length === 0) return 0;
       return session.write('following schema changes', async (sql, fence) => {
         fence.check();
-        const [last] = await sql.rows(
-          'SELECT source_ordinal FROM lake.sluice.batch WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)',
-        );
+        const [last] = await sql.rows('SELECT source_ordinal FROM lake.sluice.batch ORDER BY batch_id DESC LIMIT 1');
         const batchId = fence.lastBatchId + 1;
         await applyTables(sql, batchId, changed);
         // A row of the ledger, though it brought no changes: what goes with a table has a time, and other writers learn that the registry is another.
-        const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal), kind: 'schema' as const, cut };
-        await endBatch(sql, batchId, batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+        const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal ?? 0), kind: 'schema' as const, cut };
+        await writeLedger(sql, batchId, batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+        await moveAnchor(sql, batchId);
         return { value: changed.length, lastBatchId: batchId };
       });
     },
@@ -99,6 +107,7 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       // Asking for the registry costs a transaction of the catalog, 30 ms of a small batch: it is what it was unless this batch changed it.
       const same = prepared.every(({ evolution }) => evolution.changes.length === 0 && evolution.replaces === undefined);
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
+      if (applied.quiet) loads.kept(applied.batchId);
       await engine.exclusive(async (sql) => {
         await forgetStage(sql);
         await sql.run('DROP TABLE IF EXISTS temp.typed_last').catch(() => undefined);
@@ -145,7 +154,7 @@ const GAP = `INSERT INTO lake.sluice.gap
       WHEN 'source_restored' THEN cause = $cause AND from_ts = $from::TIMESTAMPTZ
       ELSE cause NOT IN ('other_lake', 'source_restored') END)`;
 const LAST_SOURCE = `SELECT system_identifier, timeline, "database", epoch, source_ordinal, strftime(cut_ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS cut FROM lake.sluice.batch
-  WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)`;
+  ORDER BY batch_id DESC LIMIT 1`;
 
 async function applyStaged(
   sql: Sql,
@@ -178,34 +187,11 @@ async function applyStaged(
   const firstSeq = text(found?.first_seq);
   const lastSeq = text(found?.last_seq);
   await applyTables(sql, batchId, tables);
-  await endBatch(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
+  await writeLedger(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
+  await moveAnchor(sql, batchId);
   const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
-  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed };
-}
-
-/** The ledger's row and the anchor, with which every batch ends. */
-async function endBatch(
-  sql: Sql,
-  batchId: number,
-  { id, ordinal, kind, cut }: Omit<Batch, 'kind'> & { readonly kind: Batch['kind'] | 'schema' },
-  { rows, firstSeq, lastSeq }: Pick<Applied, 'rows' | 'firstSeq' | 'lastSeq'>,
-  source: SourceIdentity,
-): Promise<void> {
-  await sql.run(statement('ledger'), {
-    batch_id: batchId,
-    batch_uuid: id,
-    source_ordinal: ordinal,
-    kind,
-    cut,
-    rows,
-    first_seq: firstSeq,
-    last_seq: lastSeq,
-    system_identifier: source.systemIdentifier,
-    timeline: source.timeline,
-    database: source.database,
-    epoch: source.epoch,
-  });
-  await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = $batch_id::BIGINT', { batch_id: batchId });
+  const quiet = changed.length === 0 && tables.every(({ truncates, unable }) => truncates.length + unable.length === 0);
+  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed, quiet };
 }
 
 function toApplied(row: Row | undefined): Applied | undefined {
@@ -217,6 +203,7 @@ function toApplied(row: Row | undefined): Applied | undefined {
     firstSeq: text(row.first_seq),
     lastSeq: text(row.last_seq),
     changed: [],
+    quiet: false,
   };
 }
 

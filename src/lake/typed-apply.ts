@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Truncate } from '../model/batch.ts';
 import type { Evolution } from '../model/evolution.ts';
 import type { LakeTable } from '../model/table.ts';
@@ -46,7 +47,11 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   if (replaced.length > 0) await sql.run(`DELETE FROM lake.sluice."table" WHERE table_id IN (${replaced.join(', ')})`);
   await register(
     sql,
-    evolved.map(({ table, was }) => (was === undefined ? table : { ...table, before: { batch: batchId, columns: was.columns } })),
+    evolved.map(({ table, was }) => ({
+      ...table,
+      ...(was && { before: { batch: batchId, columns: was.columns } }),
+      ...(table.held?.since === 0 && { held: { ...table.held, since: batchId } }),
+    })),
   );
 }
 
@@ -95,6 +100,7 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
       detail,
     });
   }
+  await noteForLoads(sql, batchId, batch, needsLoad.length > 0);
   const grown = await applyChanges(sql, batchId, batch, typed);
   if (table.dropped || !typed) return;
   await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }), {
@@ -109,6 +115,22 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
     table_name: table.lake.name,
     losses: JSON.stringify(typed.losses),
   });
+}
+
+/** What a batch means for loads of its table: what one at work has read may not be true any more, and rows may have changed that no trigger saw. */
+async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, unable }: TableBatch, incomplete: boolean): Promise<void> {
+  const { table, changes } = evolution;
+  const began = changes.some(({ change }) => change === 'table_added' || change === 'table_replaced');
+  if (truncates.length + unable.length > 0 || changes.length > 0) {
+    await sql.run(statement('load_disturb'), { table_id: table.id, batch_id: batchId });
+  }
+  if (table.held && began)
+    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', gap_id: null });
+  // ALTER TYPE … USING computes values anew.
+  const unseen = incomplete || changes.some(({ change }) => change === 'needs_load' || change === 'type_changed');
+  if (unseen && !table.held && !table.dropped) {
+    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'compare', gap_id: null });
+  }
 }
 
 function typeBatch(sql: Sql, batchId: number, { evolution, truncates }: TableBatch, toType: ToType): Promise<Typed> {

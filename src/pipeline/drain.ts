@@ -16,9 +16,9 @@ export interface DrainPorts {
   readonly at: AtPoint;
 }
 
-/** What one call did: nothing was waiting, or one batch reached the lake. */
+/** What one call did. Nothing was waiting (somebody may have asked for a load, tables may have been followed), or one batch reached the lake. */
 export type Drained =
-  | { readonly kind: 'idle' }
+  | { readonly kind: 'idle'; readonly requested: boolean; readonly followed: boolean }
   | { readonly kind: 'batch'; readonly batch: Batch; readonly applied: Applied; readonly recovered: boolean };
 
 /**
@@ -42,14 +42,13 @@ export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promi
   let batch = await source.openBatch();
   const recovered = batch !== undefined;
   if (!batch) {
-    const { pending, sentinel } = await source.look();
+    const { pending, sentinel, requested } = await source.look();
     if (!sentinel) await recordLoss(ports);
     if (!pending) {
-      await follow(ports, watchNow);
-      return { kind: 'idle' };
+      return { kind: 'idle', requested, followed: await follow(ports, watchNow) };
     }
     batch = await taker.take();
-    if (!batch) return { kind: 'idle' };
+    if (!batch) return { kind: 'idle', requested, followed: false };
   }
   await at('before-settle');
   await source.settle(batch);
@@ -114,14 +113,14 @@ async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
  * DDL on tables that have no changes. DDL waits for everyone who has changed the table, so all changes from before it are committed when its columns
  * are read here; if the buffer is empty after that, the lake has them all. Else they wait under the names of before, and go with their batch.
  */
-async function follow({ source, lake, watch, log, at }: DrainPorts, now: boolean): Promise<void> {
+async function follow({ source, lake, watch, log, at }: DrainPorts, now: boolean): Promise<boolean> {
   const changed = await watch.look(now);
-  if (changed.ids.length === 0) return;
+  if (changed.ids.length === 0) return false;
   try {
     await lake.acquire();
-    const tables = await source.tables(await lake.known(changed.ids));
+    const tables = await source.tables(changed.ids);
     const identity = await source.identity();
-    if ((await source.look()).pending) return;
+    if ((await source.look()).pending) return false;
     await source.assertLeading();
     await at('before-follow');
     const followed = await lake.follow(changed.cut, tables, identity);
@@ -129,6 +128,7 @@ async function follow({ source, lake, watch, log, at }: DrainPorts, now: boolean
     await source.refresh(changed.ids);
     changed.followed();
     if (followed > 0) log.info({ tables: followed }, 'schema changes followed');
+    return followed > 0;
   } finally {
     await lake.release();
   }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Applied, Batch, Contents, LakeSource, Missed, SourceIdentity, Staged } from '../model/batch.ts';
+import type { Chunk, Leaf, Loaded, LoadMode, OpenLoad, Places, PlannedLeaf, ReadColumn } from '../model/load.ts';
 import type { SourceTable } from '../model/table.ts';
 
 /** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
@@ -26,8 +27,8 @@ export interface Source {
   lead(): Promise<boolean>;
   /** Reject unless leadership still stands (the session that holds the lock answers). */
   assertLeading(): Promise<void>;
-  /** Whether the buffer holds a committed change, and whether the sentinel stands. Cheap: asked at every interval of an idle daemon. */
-  look(): Promise<{ pending: boolean; sentinel: boolean }>;
+  /** Whether the buffer holds a committed change, whether the sentinel stands, and whether somebody has asked for a load. Cheap: asked at every interval of an idle daemon. */
+  look(): Promise<{ pending: boolean; sentinel: boolean; requested: boolean }>;
   /** The batch that was swapped away and is not finished, if any. */
   openBatch(): Promise<Batch | undefined>;
   /** Swap cdc and cdc_old; rejects with SQLSTATE 55P03 when the lock is not had within `lock_timeout`. Undefined: the buffer was empty. */
@@ -52,6 +53,27 @@ export interface Source {
   missed(lastOrdinal: number): Promise<Missed>;
   /** Put the sentinel back under a new epoch. No-op while it stands. */
   beginEpoch(): Promise<void>;
+  /** Where a tracked table's rows lie now; none where it is gone. */
+  leaves(tableId: number): Promise<Leaf[]>;
+  /** Rows of a tracked table, the first column its ctid, then each of `columns` as it arrives. */
+  rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader;
+  /** The source's clock, ISO 8601 in UTC with microseconds, and the oldest transaction that runs (pg_snapshot_xmin, as text). */
+  now(): Promise<{ readonly at: string; readonly horizon: string }>;
+  /** Loads that people have asked for and that nobody has reported to be done. */
+  requestedLoads(): Promise<LoadRequest[]>;
+  /** Say how far a load is. */
+  reportLoad(id: string, progress: LoadProgress): Promise<void>;
+}
+
+/** A row of audit.load. */
+export interface LoadProgress {
+  readonly table_id: number;
+  readonly mode: LoadMode;
+  readonly began_at?: string;
+  readonly rows_expected?: number;
+  readonly rows_read?: number;
+  readonly done_at?: string;
+  readonly result?: Loaded;
 }
 
 /** Makes a batch readable for the lake's engine, in place of the one before. Each implementation runs test/contract/stager.ts. */
@@ -88,5 +110,44 @@ export interface Lake {
   recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<boolean>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
+  readonly loads: Loads;
   close(): Promise<void>;
+}
+/** Loads of tables: rows that are read from the source itself (docs/loads.md). Between them batches are applied. One load at a time. */
+export interface Loads {
+  /** Those that are not done, the one at work first. Cheap: asked at every interval of an idle daemon. */
+  open(): Promise<readonly OpenLoad[]>;
+  /** Ask for loads. Idempotent by id, and one that waits is not asked for twice. */
+  request(loads: readonly LoadRequest[]): Promise<void>;
+  /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
+  begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
+  /** How a reader must deliver the rows. `frozen`: the source may have other columns. */
+  columns(load: OpenLoad, frozen: boolean): ReadColumn[];
+  /** Read rows into the engine, beside batches that are applied meanwhile. */
+  read(load: OpenLoad, columns: readonly ReadColumn[], reader: BatchReader): Promise<ReadRows>;
+  /** A chunk that was read into the lake. Rejects with `load_disturbed` where the load has to begin anew. */
+  apply(load: OpenLoad, chunk: Chunk, rows: ReadRows): Promise<void>;
+  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. */
+  compare(load: OpenLoad): Promise<Places[]>;
+  /**
+   * One lake transaction. The lake must have all that was committed before `cut`, which must be after the last read.
+   * @param again rows that `compare` asked for
+   */
+  complete(load: OpenLoad, again: readonly ReadRows[], cut: string, source: SourceIdentity): Promise<Loaded>;
+  /** The table is gone, or there is nothing to do for it. */
+  drop(load: OpenLoad): Promise<void>;
+}
+
+export interface LoadRequest {
+  readonly id: string;
+  readonly tableId: number;
+  readonly mode: LoadMode;
+  readonly gapId: string | null;
+}
+
+/** Rows in the engine's memory, or spilled. */
+export interface ReadRows {
+  readonly rows: number;
+  /** Let go of them. */
+  forget(): Promise<void>;
 }

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { MIRRORS, openMirror } from '../support/mirror.ts';
+import { sharedPostgres } from '../support/shared.ts';
+
+test.each(MIRRORS)('rows from before a table was tracked are loaded: %s', { timeout: 120_000 }, async (kind) => {
+  await using mirror = await openMirror(sharedPostgres(18), kind);
+  await mirror.run(`CREATE TABLE item (id int PRIMARY KEY, v text, amount numeric(12,2), at timestamptz);
+    INSERT INTO item SELECT g, 'v' || g, g / 100.0, now() FROM generate_series(1, 1000) g`);
+  await mirror.track('item');
+  await mirror.run("UPDATE item SET v = 'changed' WHERE id <= 10; DELETE FROM item WHERE id = 20");
+  await mirror.drain();
+  await mirror.expectState('item');
+  expect(await mirror.query('SELECT _op AS op, count(*) AS n FROM public_changes.item GROUP BY ALL ORDER BY ALL')).toEqual([
+    { op: 'D', n: 1 },
+    { op: 'R', n: 989 },
+    { op: 'U', n: 10 },
+  ]);
+  await mirror.run("UPDATE item SET v = 'again' WHERE id <= 5; DELETE FROM item WHERE id = 21; INSERT INTO item VALUES (2000, 'new')");
+  await mirror.drain();
+  await mirror.expectState('item');
+  expect(await mirror.query('SELECT table_name, rows FROM sluice.watermark')).toEqual([{ table_name: 'item', rows: 999 }]);
+});

@@ -68,6 +68,10 @@ export async function typeChanges(
       for (const row of await sql.rows(`SELECT cdc_seq FROM ${some}`))
         losses.push({ seq: String(row.cdc_seq), column: null, reason: 'captured under a column name that is not known' });
     }
+    if (found.length === 0) {
+      for (const row of await sql.rows(`SELECT cdc_seq FROM ${some} WHERE json_type(data) <> 'OBJECT'`))
+        losses.push({ seq: String(row.cdc_seq), column: null, reason: 'the row is no JSON' });
+    }
     if ((await insertStrict(insert(projection.strict(some)))) === Number(n)) continue;
     for (const row of await sql.rows(projection.losses(without(some)))) {
       losses.push({

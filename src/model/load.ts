@@ -98,7 +98,7 @@ export function chunksOf(plan: readonly PlannedLeaf[]): Chunk[] {
 }
 
 /** How a column's values are read: see sql/audit.read_columns_sql.sql. */
-export type Way = 'native' | 'guarded' | 'plain' | 'json' | 'text';
+export type Way = 'native' | 'guarded' | 'plain' | 'numbers' | 'json' | 'text';
 
 /** Types that the engine reads as they are, with the lake's type of each; exactness is held by test/contract/types. */
 const NATIVE: Readonly<Record<string, string>> = {
@@ -149,5 +149,7 @@ function wayOf({ type, override, lakeType }: LakeColumn, native: boolean): Way {
     return 'guarded';
   if (builtIn && type.name === 'numeric') return 'plain';
   const { exact } = mapType(type, override);
+  // The parser would make doubles of them.
+  if (exact === 'array' && /^(numeric|float4|float8)$/.test(type.element?.name ?? '')) return 'numbers';
   return exact === 'json' || exact === 'array' || type.element !== undefined || type.kind === 'c' ? 'json' : 'text';
 }

@@ -20,3 +20,19 @@ test.each(MIRRORS)('rows from before a table was tracked are loaded: %s', { time
   await mirror.expectState('item');
   expect(await mirror.query('SELECT table_name, rows FROM sluice.watermark')).toEqual([{ table_name: 'item', rows: 999 }]);
 });
+
+test('a row that PostgreSQL takes for JSON and DuckDB does not is noted as lost, and is there once it is loaded', async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file');
+  await mirror.run('CREATE TABLE item (id int PRIMARY KEY, doc json)');
+  await mirror.track('item');
+  await mirror.drain();
+  await mirror.run(String.raw`INSERT INTO item VALUES (1, '"\ud800"'), (2, '{}')`);
+  await mirror.drain();
+  expect(await mirror.query('SELECT id FROM public.item')).toEqual([{ id: 2 }]);
+  expect(await mirror.query('SELECT column_name, reason FROM sluice.loss')).toEqual([{ column_name: null, reason: 'the row is no JSON' }]);
+  expect(await mirror.load('item', 'compare')).toEqual({ rows: 2, missing: 1, different: 0, extra: 0 });
+  expect(await mirror.query('SELECT id, doc FROM public.item ORDER BY 1')).toEqual([
+    { id: 1, doc: null },
+    { id: 2, doc: '{}' },
+  ]);
+});

@@ -83,7 +83,7 @@ CREATE TABLE lake.sluice.schema_history (batch_id BIGINT, position INTEGER, tabl
 
 -- Loads (see docs/loads.md). batch_id: the number that its rows in the typed log carry, in the ledger once the load is complete; null: it waits.
 -- plan, horizon: see OpenLoad in src/model/load.ts. disturbed: the batch with a TRUNCATE or DDL that makes it start over.
--- rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
+-- done_batch: the last batch that the lake had when it was complete. rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
 CREATE TABLE lake.sluice.load (
   load_id UUID,
   table_id INTEGER,
@@ -96,6 +96,7 @@ CREATE TABLE lake.sluice.load (
   horizon VARCHAR,
   disturbed BIGINT,
   done_ts TIMESTAMPTZ,
+  done_batch BIGINT,
   "rows" BIGINT,
   missing BIGINT,
   different BIGINT,

@@ -141,7 +141,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     complete: async (load, again, cut, source) => {
       cached = undefined;
       forgetRegistry();
-      const loaded = await write(`completing a load`, async (sql) => {
+      const loaded = await write('completing a load', async (sql, fence) => {
         await assertUndisturbed(sql, load);
         const total = [...load.done.values()].reduce((sum, n) => sum + n, 0);
         const counts = isFill(load) ? await completeFill(sql, load) : await completeCompare(sql, load, again.map(relationOf));
@@ -155,7 +155,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
           const [counted] = load.table.key === null ? [{ n: 0 }] : await sql.rows(`SELECT count(*) AS n FROM ${state}`);
           await sql.run(statement('load_counted'), { batch_id: load.batchId, table_id: load.table.id, changes, rows: Number(counted?.n) });
         }
-        await sql.run(statement('load_done'), { load_id: load.id, ...loaded });
+        await sql.run(statement('load_done'), { load_id: load.id, done_batch: fence.lastBatchId, ...loaded });
         await forgetProgress(sql, load);
         return loaded;
       });
@@ -166,9 +166,16 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     },
 
     drop: (load) =>
-      changing('dropping a load', async (sql) => {
+      changing('dropping a load', async (sql, fence) => {
         await forgetProgress(sql, load);
-        await sql.run(statement('load_done'), { load_id: load.id, rows: null, missing: null, different: null, extra: null });
+        await sql.run(statement('load_done'), {
+          load_id: load.id,
+          done_batch: fence.lastBatchId,
+          rows: null,
+          missing: null,
+          different: null,
+          extra: null,
+        });
       }),
   };
 }

@@ -27,7 +27,7 @@ export interface TableBatch {
 export async function applyTables(sql: Sql, batchId: number, tables: readonly TableBatch[]): Promise<void> {
   for (const { displaced } of tables) {
     if (!displaced) continue;
-    for (const table of ['"table"', 'batch_table']) {
+    for (const table of ['"table"', 'batch_table', 'load']) {
       await sql.run(`UPDATE lake.sluice.${table} SET table_id = ${displaced.free} WHERE table_id = ${displaced.id}`);
     }
   }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Applied, Batch } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { AtPoint } from './crash-points.ts';
+import { recordLoss } from './match.ts';
 import type { Lake, Source, Stager } from './ports.ts';
 import type { Taker } from './take.ts';
 import type { Watch } from './watch.ts';
@@ -132,23 +133,4 @@ async function follow({ source, lake, watch, log, at }: DrainPorts, now: boolean
   } finally {
     await lake.release();
   }
-}
-
-/**
- * The buffer was emptied by a crash of the source: name the span in the lake, then begin a new epoch. In this order, and idempotent by
- * the old epoch, so that a crash between the two repeats the first instead of forgetting it.
- */
-async function recordLoss({ source, lake, log, at }: DrainPorts): Promise<void> {
-  const span = await source.lostSpan();
-  if (!span) return; // another daemon was here in between
-  const { epoch, from, to } = span;
-  await lake.acquire();
-  await at('before-gap');
-  await lake.recordGap({ epoch, from, to, cause: 'source_crash' });
-  await at('after-gap');
-  await lake.release();
-  await at('before-epoch');
-  await source.beginEpoch();
-  await at('after-epoch');
-  log.error({ epoch, from, to }, 'the buffer was emptied by a crash or failover of the source: changes of this span are lost');
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { Applied, Batch, Contents, LakeSource, Missed, SourceIdentity, Staged } from '../model/batch.ts';
+import type { Applied, Batch, Contents, FinishedBatch, LakeSource, SourceIdentity, Staged, Standing } from '../model/batch.ts';
+import type { Gap, OpenGap, Repaired } from '../model/gap.ts';
 import type { SourceTable } from '../model/table.ts';
 
 /** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
@@ -48,10 +49,18 @@ export interface Source {
   catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
-  /** What was finished after the batch of this ordinal, for another lake. */
-  missed(lastOrdinal: number): Promise<Missed>;
-  /** Put the sentinel back under a new epoch. No-op while it stands. */
-  beginEpoch(): Promise<void>;
+  /** Where it stands; `batch`: the id of one that it may or may not know. */
+  standing(batch: string | null): Promise<Standing>;
+  /** Batches that it has finished, below this ordinal where one is given, newest first; at most 1,000. */
+  finished(below?: number): Promise<FinishedBatch[]>;
+  /** Put the sentinel back under this epoch, a random uuid. No-op while it stands. */
+  beginEpoch(next: string): Promise<void>;
+  /** Assigns a transaction id: every transaction that is running now and has written has a lower one. Numbers step back with a restore or a failover. */
+  currentXid(): Promise<bigint>;
+  /** Every transaction below this id has ended, prepared ones and those of other databases too. */
+  oldestXid(): Promise<bigint>;
+  /** Let captured changes go on with numbers above `seq`. Waits for no writer. Returns whether they were behind. */
+  advance(seq: string): Promise<boolean>;
 }
 
 /** Makes a batch readable for the lake's engine, in place of the one before. Each implementation runs test/contract/stager.ts. */
@@ -82,10 +91,17 @@ export interface Lake {
    */
   apply(batch: Batch, staged: Staged, tables: readonly SourceTable[], source: SourceIdentity): Promise<Applied>;
   /**
-   * Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning.
-   * Returns whether it was new.
+   * Note a gap, fenced as a batch is. Idempotent: one of the same epoch, cause, tables and beginning that is open is extended. Returns whether it is new.
    */
-  recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<boolean>;
+  recordGap(gap: Gap): Promise<boolean>;
+  /** Open gaps, oldest first. */
+  gaps(): Promise<OpenGap[]>;
+  /** Note what the repair of a gap has found, fenced as a batch is. Returns false, changing nothing, when it is closed already. */
+  closeGap(gapId: string, repaired: Repaired): Promise<boolean>;
+  /** Transactions are numbered from `xid` on again, which all that run now are below: no open gap waits for a higher one. Fenced as a batch is. */
+  capGaps(xid: bigint): Promise<void>;
+  /** Those of these batches that the lake holds, or after which it has noted a gap. */
+  accounted(ids: readonly string[]): Promise<string[]>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
   close(): Promise<void>;

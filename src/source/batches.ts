@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Batch, Contents, Missed, SourceIdentity } from '../model/batch.ts';
+import type { Batch, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
@@ -28,12 +28,11 @@ interface TableRow {
   options: { types?: Record<string, string>; evolve?: Evolve };
 }
 
-interface MissedRow {
-  missed: number;
-  last_missed_cut: string | null;
+interface StandingRow {
+  knows: boolean;
+  newest: FinishedBatch | null;
   epoch_start: string;
-  last_cut: string | null;
-  last_ordinal: number;
+  sentinel: boolean;
   now: string;
 }
 
@@ -159,20 +158,30 @@ export class PostgresSource implements Source, AsyncDisposable {
     return { versions: new Map(rows.map(({ table_id, version }) => [table_id, version])), cut: rows[0]?.cut ?? '' };
   }
 
-  async missed(lastOrdinal: number): Promise<Missed> {
-    const row = one(await this.#sql.unsafe<MissedRow[]>(statement('missed'), [lastOrdinal]));
-    return {
-      missed: row.missed,
-      lastMissedCut: row.last_missed_cut,
-      epochStart: row.epoch_start,
-      lastCut: row.last_cut,
-      lastOrdinal: row.last_ordinal,
-      now: row.now,
-    };
+  async standing(batch: string | null): Promise<Standing> {
+    const { knows, newest, epoch_start, sentinel, now } = one(await this.#sql.unsafe<StandingRow[]>(statement('standing'), [batch]));
+    return { knows, newest, epochStart: epoch_start, sentinel, now };
   }
 
-  async beginEpoch(): Promise<void> {
-    await this.#sql`SELECT audit.begin_epoch()`;
+  async finished(below?: number): Promise<FinishedBatch[]> {
+    return one(await this.#sql.unsafe<{ finished: FinishedBatch[] }[]>(statement('finished'), [below ?? null])).finished;
+  }
+
+  async beginEpoch(next: string): Promise<void> {
+    await this.#sql`SELECT audit.begin_epoch(${next}::uuid)`;
+  }
+
+  async currentXid(): Promise<bigint> {
+    // The snapshot's own upper end is one past the last transaction that has ended, and one that runs may be above it.
+    return BigInt(one(await this.#sql<{ xid: string }[]>`SELECT pg_current_xact_id()::text AS xid`).xid);
+  }
+
+  async oldestXid(): Promise<bigint> {
+    return BigInt(one(await this.#sql<{ xid: string }[]>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid`).xid);
+  }
+
+  async advance(seq: string): Promise<boolean> {
+    return one(await this.#sql<{ moved: boolean }[]>`SELECT audit.advance(${seq}::int8) AS moved`).moved;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -82,9 +82,18 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async lead(): Promise<boolean> {
-    const [row] = await this.#leader<{ led: boolean; pid: number }[]>`
-      SELECT pg_backend_pid() AS pid, CASE WHEN pg_backend_pid() = ${this.#leaderPid ?? 0} THEN true ELSE pg_try_advisory_lock(${LEADERSHIP.toString()}::int8) END AS led`;
+    const [row] = await this.#leader<{ led: boolean; pid: number; standby: boolean }[]>`
+      SELECT pg_backend_pid() AS pid, pg_is_in_recovery() AS standby,
+        CASE WHEN pg_backend_pid() = ${this.#leaderPid ?? 0} THEN true ELSE pg_try_advisory_lock(${LEADERSHIP.toString()}::int8) END AS led`;
     this.#leaderPid = row?.led ? row.pid : undefined;
+    // It would give the lock, and refuse what comes next: to read an UNLOGGED table.
+    if (row?.standby) {
+      throw new SluiceError(
+        'source_read_only',
+        'The server is a standby',
+        'Point source.url to the primary; after a failover this passes by itself.',
+      );
+    }
     return row?.led === true;
   }
 

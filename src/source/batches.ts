@@ -4,7 +4,7 @@ import { SluiceError } from '../model/error.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, Source } from '../pipeline/ports.ts';
-import { connect, type Sql } from './connect.ts';
+import { Pool, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
 
@@ -42,12 +42,13 @@ interface StandingRow {
  */
 export class PostgresSource implements Source, AsyncDisposable {
   readonly #url: string;
-  readonly #sql: Sql;
-  readonly #leader: Sql;
+  readonly #pool: Pool;
+  readonly #leaderPool: Pool;
   readonly #lockTimeoutMs: number;
   readonly #rename: NonNullable<SourceOptions['rename']>;
   readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
+  readonly #takeBatch = statement('take');
   readonly #contents = statement('contents');
   readonly #stage = statement('stage');
   readonly #tables = statement('tables');
@@ -55,8 +56,8 @@ export class PostgresSource implements Source, AsyncDisposable {
   #leaderPid: number | undefined;
 
   constructor({ url, lockTimeoutMs, rename = () => undefined }: SourceOptions) {
-    this.#sql = connect({ url, applicationName: 'sluice', lockTimeoutMs });
-    this.#leader = connect({ url, applicationName: 'sluice leader', max: 1 });
+    this.#pool = new Pool({ url, applicationName: 'sluice', lockTimeoutMs });
+    this.#leaderPool = new Pool({ url, applicationName: 'sluice leader', max: 1 });
     this.#lockTimeoutMs = lockTimeoutMs;
     this.#url = url;
     this.#rename = rename;
@@ -194,16 +195,22 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#sql.end({ timeout: 1 }), this.#leader.end({ timeout: 1 })]);
+    await Promise.all([this.#pool.end(), this.#leaderPool.end()]);
   }
 
+  get #sql(): Sql {
+    return this.#pool.sql;
+  }
+
+  get #leader(): Sql {
+    return this.#leaderPool.sql;
+  }
+
+  /** One statement, and so one transaction: where the connection breaks within a block, the driver writes its ROLLBACK to a socket that is gone. */
   async #take(procedure: 'audit.swap' | 'audit.move'): Promise<Batch | undefined> {
-    return this.#sql.begin(async (tx) => {
-      const [taken] = await tx.unsafe<{ id: string | null }[]>(`SELECT id FROM ${procedure}($1)`, [this.#lockTimeoutMs]);
-      if (!taken?.id) return undefined;
-      const [row] = await tx.unsafe<Batch[]>(this.#openBatch);
-      return row && { ...row };
-    });
+    const take = this.#takeBatch.replace('FROM {procedure}', `FROM ${procedure}`);
+    const [row] = await this.#sql.unsafe<(Batch | { id: null })[]>(take, [this.#lockTimeoutMs]);
+    return row === undefined || row.id === null ? undefined : { ...row };
   }
 }
 

@@ -38,8 +38,28 @@ CREATE TABLE lake.sluice.batch (
   epoch VARCHAR
 );
 
--- Spans whose changes were lost at the source.
-CREATE TABLE lake.sluice.gap (epoch VARCHAR, from_ts TIMESTAMPTZ, to_ts TIMESTAMPTZ, cause VARCHAR, noted_ts TIMESTAMPTZ);
+-- Spans whose changes were lost at the source, each until it is repaired, and after: see Gap in src/model/gap.ts. source_*: where the source stood then.
+CREATE TABLE lake.sluice.gap (
+  gap_id UUID,
+  epoch VARCHAR,
+  from_ts TIMESTAMPTZ,
+  to_ts TIMESTAMPTZ,
+  cause VARCHAR,
+  noted_ts TIMESTAMPTZ,
+  -- Table ids; null: all.
+  tables JSON,
+  -- Transactions below it must have ended before a repair begins; null: none.
+  after_xid BIGINT,
+  after_batch BIGINT,
+  source_epoch VARCHAR,
+  source_timeline BIGINT,
+  source_batch UUID,
+  -- Null: open. Rows that the repair put, changed and took away.
+  closed_ts TIMESTAMPTZ,
+  missing BIGINT,
+  different BIGINT,
+  extra BIGINT
+);
 
 -- The tracked tables as the lake holds them, one row each: see LakeTable in src/model/table.ts.
 CREATE TABLE lake.sluice."table" (

@@ -54,8 +54,8 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       if (cached) cached = { ...cached, at: batchId };
     },
 
-    open: async () => {
-      if (cached && cached.at === session.seen) return cached.loads;
+    open: async ({ fresh }) => {
+      if (!fresh && cached && cached.at === session.seen) return cached.loads;
       const loads = await session.use('looking for loads', async (sql) => readOpen(sql, await registry(sql)));
       cached = { at: session.seen ?? -1, loads };
       return loads;
@@ -164,6 +164,23 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       await engine.run('DROP TABLE IF EXISTS temp.load_difference');
       return loaded;
     },
+
+    tables: () =>
+      session.use('looking up tables', async (sql) => (await registry(sql)).filter(({ dropped }) => !dropped).map(({ id }) => id)),
+
+    ofGap: (gapId) =>
+      session.use('looking up loads', async (sql) => {
+        const rows = await sql.rows(statement('gap_loads'), { gap_id: gapId });
+        return rows.map((row) => ({
+          tableId: Number(row.table_id),
+          batchId: row.batch_id === null ? null : Number(row.batch_id),
+          horizon: row.horizon === null ? null : String(row.horizon),
+          done: row.done === true,
+          missing: Number(row.missing),
+          different: Number(row.different),
+          extra: Number(row.extra),
+        }));
+      }),
 
     drop: (load) =>
       changing('dropping a load', async (sql, fence) => {

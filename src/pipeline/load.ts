@@ -14,6 +14,7 @@ import {
 import type { AtPoint } from './crash-points.ts';
 import type { Drained } from './drain.ts';
 import type { Lake, ReadRows, Source } from './ports.ts';
+import { repairGaps } from './repair.ts';
 
 export interface LoaderOptions {
   readonly source: Source;
@@ -51,6 +52,11 @@ interface Work {
   read?: { readonly at: string; readonly again: readonly ReadRows[] };
 }
 
+/** How often the lake is looked at where nothing says that it should be. */
+const IDLE_MS = 60_000;
+/** The same while a gap waits for old transactions to end. */
+const WAITING_MS = 1_000;
+
 /**
  * The state of a load is in the lake: which chunks are in, and whether something has disturbed it. So a load that was killed goes on after its last
  * chunk, and one chunk is read by one statement, hence no transaction of the source is long. A load is complete when all chunks are in and the lake
@@ -63,6 +69,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   let work: Work | undefined;
   // What the lake holds is looked at once, and again when a batch or a request may have added to it.
   let look = true;
+  // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
+  let lookAgainAt = 0;
+  let gapWaits = false;
 
   async function forget(): Promise<void> {
     const gone = work;
@@ -81,7 +90,8 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       return;
     }
     const plan = planChunks(await source.leaves(load.table.id), chunkRows);
-    const { at: began_at, horizon } = await source.now();
+    const began_at = await source.now();
+    const horizon = String(await source.oldestXid());
     await source.assertLeading();
     await at('before-load');
     await lake.loads.begin(load, plan, horizon);
@@ -146,7 +156,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       again.push(await lake.loads.read(load, mine.columns, source.rows(load.table.id, mine.columns, places)));
     }
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
-    mine.read = { at: (await source.now()).at, again };
+    mine.read = { at: await source.now(), again };
   }
 
   async function complete({ read }: Required<Work>, load: OpenLoad, drained: Drained): Promise<boolean> {
@@ -162,7 +172,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   }
 
   async function reportDone(load: OpenLoad, result: Loaded): Promise<void> {
-    const { at: done_at } = await source.now();
+    const done_at = await source.now();
     await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: result.rows, done_at, result });
     log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
   }
@@ -171,11 +181,11 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     if (drained.kind === 'idle' && drained.requested) {
       const requests = await source.requestedLoads();
       await lake.loads.request(requests);
-      for (const { id, tableId, mode } of requests)
-        await source.reportLoad(id, { table_id: tableId, mode, began_at: (await source.now()).at });
+      for (const { id, tableId, mode } of requests) await source.reportLoad(id, { table_id: tableId, mode, began_at: await source.now() });
       look = true;
     }
-    const [load] = await lake.loads.open();
+    if (work === undefined) gapWaits = await repairGaps({ source, lake, log });
+    const [load] = await lake.loads.open({ fresh: work === undefined });
     look = load !== undefined;
     if (load === undefined) return false;
     if (work !== undefined && work.id !== load.id) await forget();
@@ -200,8 +210,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   return {
     async step(drained) {
-      if (drained.kind === 'batch' ? !drained.applied.quiet : drained.requested || drained.followed) look = true;
+      if (drained.news || (drained.kind === 'idle' && drained.requested) || Date.now() > lookAgainAt) look = true;
       if (!look) return false;
+      lookAgainAt = Date.now() + (gapWaits ? WAITING_MS : IDLE_MS);
       try {
         await lake.acquire();
         return await oneStep(drained);

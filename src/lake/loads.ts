@@ -64,7 +64,8 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     request: (wanted) =>
       changing('requesting loads', async (sql) => {
         for (const { id, tableId, mode, gapId } of wanted) {
-          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, gap_id: gapId });
+          // Somebody waits for the one that has his id.
+          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, gap_id: gapId, always: gapId === null });
         }
       }),
 
@@ -76,11 +77,12 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
         const again = load.batchId !== null;
         const batchId = load.batchId ?? fence.lastBatchId + 1;
         const begun = { ...load, batchId };
-        if (again) {
-          await sql.run('DELETE FROM lake.sluice.load_chunk WHERE load_id = $id::UUID', { id: load.id });
-          await (isFill(load) ? forgetFill(sql, begun) : sql.run(`DELETE FROM ${seenOf(load)}`));
-        } else {
-          await (isFill(load) ? prepareFill(sql, begun) : prepareCompare(sql, load));
+        await forgetProgress(sql, load);
+        // A load may have become a fill since it began: its table has no key any more.
+        if (!isFill(load)) await prepareCompare(sql, load);
+        else if (again && load.table.held) await forgetFill(sql, begun);
+        else await prepareFill(sql, begun);
+        if (!again) {
           await moveAnchor(sql, batchId);
           // Rows of the next batch may still have the columns of before the last one: see LakeTable.before.
           const before = (await registry(sql)).filter((table) => table.before?.batch === fence.lastBatchId && table.id !== load.table.id);
@@ -114,6 +116,11 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       const relation = relationOf(read);
       await write('loading rows', async (sql) => {
         await assertUndisturbed(sql, load);
+        const [held] = await sql.rows('SELECT 1 FROM lake.sluice.load_chunk WHERE load_id = $id::UUID AND chunk = $chunk', {
+          id: load.id,
+          chunk: chunk.index,
+        });
+        if (held !== undefined) throw overtaken();
         if (isFill(load)) await fill(sql, load, relation);
         else await keepSeen(sql, load, relation, chunk.relid);
         await sql.run('INSERT INTO lake.sluice.load_chunk VALUES ($load_id::UUID, $chunk, $rows)', {
@@ -164,6 +171,17 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       await engine.run('DROP TABLE IF EXISTS temp.load_difference');
       return loaded;
     },
+
+    results: (ids) =>
+      session.use('looking up loads', async (sql) => {
+        const rows = await sql.rows(statement('load_results'), { ids: JSON.stringify(ids) });
+        return new Map(
+          rows.map((row) => [
+            String(row.load_id),
+            { rows: Number(row.rows), missing: Number(row.missing), different: Number(row.different), extra: Number(row.extra) },
+          ]),
+        );
+      }),
 
     tables: () =>
       session.use('looking up tables', async (sql) => (await registry(sql)).filter(({ dropped }) => !dropped).map(({ id }) => id)),
@@ -234,22 +252,37 @@ async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoa
         plan: row.plan === null ? [] : JSON.parse(String(row.plan)),
         done: new Map(done.map(({ chunk, rows }) => [chunk, rows])),
         disturbed: row.disturbed !== null,
+        begun: row.begun === null ? null : String(row.begun),
         horizon: row.horizon === null ? null : String(row.horizon),
       },
     ];
   });
 }
 
-/** Without a key rows can't be compared: all of them are written once more. */
+/** Without a key rows can't be compared: all of them are written once more. And a state that is held has nothing to be compared with. */
 function modeOf(table: LakeTable, mode: LoadMode): LoadMode {
+  if (table.held && (mode === 'compare' || mode === 'repair' || mode === 'verify')) return 'fill';
   return table.key === null && (mode === 'compare' || mode === 'repair') ? 'full' : mode;
 }
 
 /** In the transaction that needs it: a batch of this process may have come since the load was looked up. */
-async function assertUndisturbed(sql: Sql, { id }: OpenLoad): Promise<void> {
-  const [row] = await sql.rows('SELECT disturbed FROM lake.sluice.load WHERE load_id = $id::UUID AND done_ts IS NULL', { id });
-  if (row !== undefined && row.disturbed === null) return;
+async function assertUndisturbed(sql: Sql, { id, begun }: OpenLoad): Promise<void> {
+  const [row] = await sql.rows(
+    'SELECT disturbed, began_ts::VARCHAR AS begun FROM lake.sluice.load WHERE load_id = $id::UUID AND done_ts IS NULL',
+    { id },
+  );
+  if (row === undefined || row.begun !== begun) throw overtaken();
+  if (row.disturbed === null) return;
   throw new SluiceError('load_disturbed', 'A TRUNCATE or a change of the table came while it was loaded', 'None: the load begins anew.');
+}
+
+/** A daemon that stood still while another led: what it has read is of another time. */
+function overtaken(): SluiceError {
+  return new SluiceError(
+    'lake_conflict',
+    'Another process has gone on with the load',
+    'Run one daemon per lake. Nothing is lost: this one looks again.',
+  );
 }
 
 async function forgetProgress(sql: Sql, load: OpenLoad): Promise<void> {

@@ -233,7 +233,13 @@ export class Replay {
       if (rows !== null) await sql.run(statement('rebuilt_rows'), { table_id: table.id, rows });
       // Should the typed log have been damaged, so are the loaded rows that were taken over from it: only the source has them.
       if (!table.dropped)
-        await sql.run(statement('load_request'), { load_id: crypto.randomUUID(), table_id: table.id, mode: 'compare', gap_id: null });
+        await sql.run(statement('load_request'), {
+          load_id: crypto.randomUUID(),
+          table_id: table.id,
+          mode: 'compare',
+          gap_id: null,
+          always: false,
+        });
       await touch(sql, fence);
       const { schema, name } = table.lake;
       return { value: { schema, name, changes: this.#changes, rows, losses }, lastBatchId: fence.lastBatchId };

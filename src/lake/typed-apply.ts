@@ -125,11 +125,11 @@ async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, u
     await sql.run(statement('load_disturb'), { table_id: table.id, batch_id: batchId });
   }
   if (table.held && began)
-    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', gap_id: null });
+    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', gap_id: null, always: false });
   // ALTER TYPE … USING computes values anew.
   const unseen = incomplete || changes.some(({ change }) => change === 'needs_load' || change === 'type_changed');
   if (unseen && !table.held && !table.dropped) {
-    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'compare', gap_id: null });
+    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'compare', gap_id: null, always: false });
   }
 }
 

@@ -177,13 +177,22 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
   }
 
-  async function oneStep(drained: Drained): Promise<boolean> {
-    if (drained.kind === 'idle' && drained.requested) {
-      const requests = await source.requestedLoads();
-      await lake.loads.request(requests);
-      for (const { id, tableId, mode } of requests) await source.reportLoad(id, { table_id: tableId, mode, began_at: await source.now() });
-      look = true;
+  /** What people have asked for into the lake; and of what is done there, tell those who were not told because the daemon was killed. */
+  async function takeRequests(): Promise<void> {
+    const requests = await source.requestedLoads();
+    if (requests.length === 0) return;
+    const results = await lake.loads.results(requests.map(({ id }) => id));
+    const waiting = requests.filter(({ id }) => !results.has(id));
+    if (waiting.length > 0) await lake.loads.request(waiting);
+    const now = await source.now();
+    for (const { id, tableId: table_id, mode } of requests) {
+      const result = results.get(id);
+      await source.reportLoad(id, { table_id, mode, began_at: now, ...(result && { done_at: now, result }) });
     }
+  }
+
+  async function oneStep(drained: Drained): Promise<boolean> {
+    if (work === undefined) await takeRequests();
     if (work === undefined) gapWaits = await repairGaps({ source, lake, log });
     const [load] = await lake.loads.open({ fresh: work === undefined });
     look = load !== undefined;

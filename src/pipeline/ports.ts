@@ -68,7 +68,7 @@ export interface Source {
   rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader;
   /** Its clock, ISO 8601 in UTC with microseconds. */
   now(): Promise<string>;
-  /** Loads that people have asked for and that nobody has reported to be done. */
+  /** Loads that were asked for, or are at work, and that nobody has reported to be done. */
   requestedLoads(): Promise<LoadRequest[]>;
   /** Say how far a load is. */
   reportLoad(id: string, progress: LoadProgress): Promise<void>;
@@ -152,6 +152,8 @@ export interface Loads {
   complete(load: OpenLoad, again: readonly ReadRows[], cut: string, source: SourceIdentity): Promise<Loaded>;
   /** The table is gone, or there is nothing to do for it. */
   drop(load: OpenLoad): Promise<void>;
+  /** What those of these loads have found that are done, by id. */
+  results(ids: readonly string[]): Promise<ReadonlyMap<string, Loaded>>;
   /** Ids of the tables that the lake has and the source has not dropped. */
   tables(): Promise<number[]>;
   /** Loads that were asked for to repair a gap. */

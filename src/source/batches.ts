@@ -197,7 +197,7 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async requestedLoads(): Promise<LoadRequest[]> {
     const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode }[]>`
-      SELECT load_id AS id, table_id AS "tableId", mode FROM audit.load WHERE done_at IS NULL AND began_at IS NULL ORDER BY requested_at`;
+      SELECT load_id AS id, table_id AS "tableId", mode FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
     return rows.map((row) => ({ ...row, gapId: null }));
   }
 

@@ -76,8 +76,11 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function begin(load: OpenLoad): Promise<void> {
     const [table] = await source.tables([load.table.id]);
-    if (table?.relid == null) {
+    // Rows without a key can't be compared.
+    if (table?.relid == null || (load.mode === 'verify' && load.table.key === null)) {
       await lake.loads.drop(load);
+      const { at: done_at } = await source.now();
+      await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
       return;
     }
     const plan = planChunks(await source.leaves(load.table.id), chunkRows);
@@ -168,7 +171,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   }
 
   async function oneStep(drained: Drained): Promise<boolean> {
-    if (drained.kind === 'idle' && drained.requested) {
+    if (drained.requested) {
       const requests = await source.requestedLoads();
       await lake.loads.request(requests);
       for (const { id, tableId, mode } of requests)
@@ -200,7 +203,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   return {
     async step(drained) {
-      if (drained.kind === 'batch' ? !drained.applied.quiet : drained.requested || drained.followed) look = true;
+      if (drained.requested || (drained.kind === 'batch' ? !drained.applied.quiet : drained.followed)) look = true;
       if (!look) return false;
       try {
         await lake.acquire();

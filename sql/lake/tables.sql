@@ -102,6 +102,7 @@ CREATE TABLE lake.sluice.schema_change (
 CREATE TABLE lake.sluice.schema_history (batch_id BIGINT, position INTEGER, table_id INTEGER, evolution JSON);
 
 -- Loads (see docs/loads.md). batch_id: the number that its rows in the typed log carry, in the ledger once the load is complete; null: it waits.
+-- hidden_since: the batch from which on the state was not shown before the load was complete; null: it was shown.
 -- plan, horizon: see OpenLoad in src/model/load.ts. disturbed: the batch with a TRUNCATE or DDL that makes it start over.
 -- done_batch: the last batch that the lake had when it was complete. rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
 CREATE TABLE lake.sluice.load (
@@ -111,6 +112,7 @@ CREATE TABLE lake.sluice.load (
   gap_id UUID,
   requested_ts TIMESTAMPTZ,
   batch_id BIGINT,
+  hidden_since BIGINT,
   began_ts TIMESTAMPTZ,
   plan JSON,
   horizon VARCHAR,

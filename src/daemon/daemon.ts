@@ -28,12 +28,15 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #scheduler = new ToadScheduler();
   readonly #backoff = new Backoff({ firstMs: 250, longestMs: 30_000 });
+  /** A table that can't be read now, as while it is locked, holds no batch up. */
+  readonly #loadBackoff = new Backoff({ firstMs: 250, longestMs: 30_000 });
   readonly #done = Promise.withResolvers<void>();
   #round: Promise<void> = Promise.resolve();
   #stopping = false;
   #leading = false;
   #announcedWait = false;
   #notBefore = 0;
+  #loadNotBefore = 0;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -69,8 +72,8 @@ export class Daemon {
       do {
         const drained = await drain(ports);
         if (drained.kind === 'batch') onBatch?.(drained);
-        busy = (await ports.loader.step(drained)) || drained.kind === 'batch';
         this.#backoff.reset();
+        busy = (await this.#load(drained)) || drained.kind === 'batch';
       } while (busy && !this.#stopping);
     } catch (error) {
       // Whatever happened, the session that held the leadership may be gone: compete again.
@@ -86,6 +89,22 @@ export class Daemon {
       const waitMs = this.#backoff.next();
       this.#notBefore = Date.now() + waitMs;
       log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, fault.message);
+    }
+  }
+
+  async #load(drained: Drained): Promise<boolean> {
+    if (Date.now() < this.#loadNotBefore) return false;
+    try {
+      const busy = await this.#options.ports.loader.step(drained);
+      this.#loadBackoff.reset();
+      return busy;
+    } catch (error) {
+      const fault = classify(error);
+      if (!fault.retry) throw error;
+      const waitMs = this.#loadBackoff.next();
+      this.#loadNotBefore = Date.now() + waitMs;
+      this.#options.log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, `loading: ${fault.message}`);
+      return false;
     }
   }
 

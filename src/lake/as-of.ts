@@ -31,16 +31,11 @@ export async function attachAsOf(sql: Sql, at: string, { snapshots }: { readonly
     );
   }
   const last = Number(cut.batch_id);
-  // Loads that were not complete then: their numbers are older than the rows that they brought.
-  const loads = await sql.rows(statement('late_loads', { lake: NOW }), { last, cut: String(cut.cut) });
-  const late = ['-1', ...loads.map(({ batch_id }) => String(batch_id))].join(', ');
   await sql.run("ATTACH ':memory:' AS lake");
   await sql.run('CREATE SCHEMA lake.sluice');
   await sql.run(`CREATE VIEW lake.main.cdc AS FROM ${NOW}.main.cdc WHERE batch_id <= ${last}`);
   for (const table of ['batch', 'batch_table', 'loss', 'schema_change', 'schema_history']) {
-    await sql.run(
-      `CREATE VIEW lake.sluice.${table} AS FROM ${NOW}.sluice.${table} WHERE batch_id <= ${last} AND batch_id NOT IN (${late})`,
-    );
+    await sql.run(`CREATE VIEW lake.sluice.${table} AS FROM ${NOW}.sluice.${table} WHERE batch_id <= ${last}`);
   }
   await sql.run(`CREATE VIEW lake.sluice.gap AS FROM ${NOW}.sluice.gap WHERE to_ts <= ${literal(String(cut.cut))}::TIMESTAMPTZ`);
   const version = snapshots ? await versionOf(sql, last) : undefined;
@@ -49,12 +44,16 @@ export async function attachAsOf(sql: Sql, at: string, { snapshots }: { readonly
       inLake({ schema: String(row.table_schema), name: String(row.table_name) }),
     ),
   );
+  const parts = { lake: NOW, last: String(last), cut: `${literal(String(cut.cut))}::TIMESTAMPTZ` };
+  const loads = await sql.rows(statement('loads_at', parts));
   for (const table of await readRegistry(sql, NOW)) {
-    // A state that was never complete has nothing to show.
-    if (table.columns.length === 0 || (table.held && !table.held.shown)) continue;
+    if (table.columns.length === 0) continue;
+    const load = loads.find((row) => Number(row.table_id) === table.id);
+    const hidden = load?.hidden === true || (table.held !== undefined && !table.held.shown && table.held.since <= last);
     // A snapshot has the columns of then.
-    const kept = changed.has(inLake(table.lake)) ? undefined : version;
-    await makeViews(sql, { ...table, held: undefined }, { last, late, cut: String(cut.cut), version: kept });
+    const kept = changed.has(inLake(table.lake)) || load?.stale === true ? undefined : version;
+    const without = load === undefined || load.without === null ? [] : (JSON.parse(String(load.without)) as number[]);
+    await makeViews(sql, { ...table, held: undefined }, { last, cut: String(cut.cut), version: kept, without, hidden });
   }
 }
 
@@ -66,26 +65,24 @@ async function versionOf(sql: Sql, last: number): Promise<number | undefined> {
   return found === undefined || found.version === null ? undefined : Number(found.version);
 }
 
-interface Cut {
-  /** The number of its batch. */
+/** What is to be shown of a table: see loads_at.sql. */
+interface Shown {
   readonly last: number;
-  /** Numbers below it that don't count, as a list. */
-  readonly late: string;
-  /** ISO 8601 in UTC. */
   readonly cut: string;
-  /** The DuckLake snapshot, if it is kept. */
   readonly version: number | undefined;
+  readonly without: readonly number[];
+  readonly hidden: boolean;
 }
 
-async function makeViews(sql: Sql, table: LakeTable, { last, late, cut, version }: Cut): Promise<void> {
+async function makeViews(sql: Sql, table: LakeTable, { last, cut, version, without, hidden }: Shown): Promise<void> {
   const { state, changes, history } = placesOf(table);
   for (const { schema } of [state, changes, history]) await sql.run(`CREATE SCHEMA IF NOT EXISTS lake.${ident(schema)}`);
   const now = `${NOW}.${inLake(changes)}`;
   const { _op, _seq, _batch, valid_from: from, valid_to: to, is_current: current } = table.own;
-  await sql.run(
-    `CREATE VIEW lake.${inLake(changes)} AS FROM ${now} WHERE ${ident(_batch)} <= ${last} AND ${ident(_batch)} NOT IN (${late})`,
-  );
-  if (table.key === null) return;
+  const counts = without.length === 0 ? '' : ` AND ${ident(_batch)} NOT IN (${without.join(', ')})`;
+  await sql.run(`CREATE VIEW lake.${inLake(changes)} AS FROM ${now} WHERE ${ident(_batch)} <= ${last}${counts}`);
+  // As for anybody who looked then.
+  if (table.key === null || hidden) return;
   const columns = list(table.columns.map(({ name }) => name));
   const key = list(keyColumns(table).map(({ name }) => name));
   const own = { op: ident(_op), seq: ident(_seq), batch: ident(_batch) };
@@ -100,7 +97,9 @@ async function makeViews(sql: Sql, table: LakeTable, { last, late, cut, version 
       () => false,
     ));
   if (!fromSnapshot)
-    await sql.run(statement('as_of', { view: `lake.${inLake(state)}`, changes: now, columns, key, ...own, last: String(last), late }));
+    await sql.run(
+      statement('as_of', { view: `lake.${inLake(state)}`, changes: `lake.${inLake(changes)}`, columns, key, ...own, last: String(last) }),
+    );
   const ended = `${ident(to)} <= ${literal(cut)}::TIMESTAMPTZ`;
   await sql.run(
     `CREATE VIEW lake.${inLake(history)} AS SELECT * REPLACE (CASE WHEN ${ended} THEN ${ident(to)} END AS ${ident(to)}, coalesce(NOT ${ended}, true) AS ${ident(current)})

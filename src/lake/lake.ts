@@ -190,7 +190,9 @@ async function applyStaged(
   await writeLedger(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
   await moveAnchor(sql, batchId);
   const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
-  const quiet = changed.length === 0 && tables.every(({ truncates, unable }) => truncates.length + unable.length === 0);
+  const quiet =
+    changed.length === 0 &&
+    tables.every(({ evolution, truncates, unable }) => evolution.replaces === undefined && truncates.length + unable.length === 0);
   return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed, quiet };
 }
 

@@ -18,11 +18,11 @@ export interface DrainPorts {
 }
 
 /**
- * What one call did: nothing was waiting, or one batch reached the lake. requested: somebody has asked for a load. news: something came to the lake that
- * a loader has to look at, such as a new table or a gap.
+ * What one call did: nothing was waiting, or one batch reached the lake. news: a loader has to look, for somebody asks for a load, or something such as a
+ * new table or a gap came to the lake.
  */
 export type Drained =
-  | { readonly kind: 'idle'; readonly requested: boolean; readonly news: boolean }
+  | { readonly kind: 'idle'; readonly news: boolean }
   | { readonly kind: 'batch'; readonly batch: Batch; readonly applied: Applied; readonly recovered: boolean; readonly news: boolean };
 
 /**
@@ -44,16 +44,18 @@ export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promi
   const { source, taker, log, at } = ports;
   await source.assertLeading();
   let batch = await source.openBatch();
-  let lost = false;
   const recovered = batch !== undefined;
+  let news = false;
   if (!batch) {
-    const { pending, sentinel, requested } = await source.look();
-    if (!sentinel) lost = await recordLoss(ports);
-    if (!pending) {
-      return { kind: 'idle', requested, news: (await follow(ports, watchNow)) || lost };
+    const found = await source.look();
+    news = found.requested;
+    if (!found.sentinel && (await recordLoss(ports))) news = true;
+    if (!found.pending) {
+      if (await follow(ports, watchNow)) news = true;
+      return { kind: 'idle', news };
     }
     batch = await taker.take();
-    if (!batch) return { kind: 'idle', requested, news: lost };
+    if (!batch) return { kind: 'idle', news };
   }
   await at('before-settle');
   await source.settle(batch);
@@ -65,7 +67,7 @@ export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promi
   await source.finish(batch, applied.rows);
   await at('after-finish');
   log.info({ batch: batch.id, batchId: applied.batchId, rows: applied.rows, kind: batch.kind, cut: batch.cut, recovered }, 'batch done');
-  return { kind: 'batch', batch, applied, recovered, news: lost || !applied.quiet };
+  return { kind: 'batch', batch, applied, recovered, news: news || !applied.quiet };
 }
 
 /** The ledger's row of this batch, applied first if need be. The lake is let go again before the source is asked to finish. */

@@ -56,6 +56,8 @@ interface Work {
 const IDLE_MS = 60_000;
 /** The same while a gap waits for old transactions to end. */
 const WAITING_MS = 1_000;
+/** How long a step waits where there is nothing to do yet. */
+const PAUSE_MS = 100;
 
 /**
  * The state of a load is in the lake: which chunks are in, and whether something has disturbed it. So a load that was killed goes on after its last
@@ -85,8 +87,11 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function begin(load: OpenLoad): Promise<void> {
     const [table] = await source.tables([load.table.id]);
-    if (table?.relid == null) {
+    // Rows without a key can't be compared.
+    if (table?.relid == null || (load.mode === 'verify' && load.table.key === null)) {
       await lake.loads.drop(load);
+      const done_at = await source.now();
+      await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
       return;
     }
     const plan = planChunks(await source.leaves(load.table.id), chunkRows);
@@ -132,12 +137,18 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function loadChunk(mine: Work, load: OpenLoad, todo: readonly Chunk[]): Promise<void> {
     readAhead(mine, load, todo);
-    const next = todo.find(({ index }) => mine.reading.has(index));
-    if (next === undefined) {
-      await sleep(Math.min(100, waitMs(mine)));
+    if (mine.reading.size === 0) {
+      await sleep(Math.min(PAUSE_MS, waitMs(mine)));
       return;
     }
-    const rows = await (mine.reading.get(next.index) as Promise<ReadRows>);
+    // The drain goes on while the source reads.
+    const first = await Promise.race([
+      ...[...mine.reading].map(async ([index, reading]) => ({ index, rows: await reading })),
+      sleep(PAUSE_MS),
+    ]);
+    if (first === undefined) return;
+    const { rows } = first;
+    const next = todo.find(({ index }) => index === first.index) as Chunk;
     mine.rowsRead += rows.rows;
     // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
@@ -219,7 +230,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   return {
     async step(drained) {
-      if (drained.news || (drained.kind === 'idle' && drained.requested) || Date.now() > lookAgainAt) look = true;
+      if (drained.news || Date.now() > lookAgainAt) look = true;
       if (!look) return false;
       lookAgainAt = Date.now() + (gapWaits ? WAITING_MS : IDLE_MS);
       try {

@@ -83,12 +83,15 @@ CREATE TABLE lake.sluice.schema_history (batch_id BIGINT, position INTEGER, tabl
 
 -- Loads (see docs/loads.md). batch_id: the number that its rows in the typed log carry, in the ledger once the load is complete; null: it waits.
 -- plan, horizon: see OpenLoad in src/model/load.ts. disturbed: the batch with a TRUNCATE or DDL that makes it start over.
+-- sample: percent of the rows that are read, about; null: all. asked: people wait for it.
 -- rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
 CREATE TABLE lake.sluice.load (
   load_id UUID,
   table_id INTEGER,
   mode VARCHAR,
+  sample FLOAT,
   gap_id UUID,
+  asked BOOLEAN,
   requested_ts TIMESTAMPTZ,
   batch_id BIGINT,
   began_ts TIMESTAMPTZ,

@@ -63,8 +63,10 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
 
     request: (wanted) =>
       changing('requesting loads', async (sql) => {
-        for (const { id, tableId, mode, gapId } of wanted) {
-          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, gap_id: gapId });
+        for (const { id, tableId, mode, sample, gapId } of wanted) {
+          const asked = gapId === null;
+          if (asked && mode !== 'verify') await sql.run(statement('load_adopt'), { load_id: id, table_id: tableId });
+          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, sample, gap_id: gapId, asked });
         }
       }),
 
@@ -199,12 +201,15 @@ async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoa
   return rows.flatMap((row) => {
     const table = tables.find(({ id }) => id === Number(row.table_id));
     if (table === undefined) return [];
+    const mode = modeOf(table, String(row.mode) as LoadMode);
     const done = row.done === null ? [] : (JSON.parse(String(row.done)) as { chunk: number; rows: number }[]);
     return [
       {
         id: String(row.load_id),
         table,
-        mode: modeOf(table, String(row.mode) as LoadMode),
+        mode,
+        // Of a state that is made anew no row may be left out.
+        sample: row.sample === null || isFill({ mode }) ? null : Number(row.sample),
         gapId: row.gap_id === null ? null : String(row.gap_id),
         batchId: row.batch_id === null ? null : Number(row.batch_id),
         plan: row.plan === null ? [] : JSON.parse(String(row.plan)),

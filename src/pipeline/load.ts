@@ -10,6 +10,7 @@ import {
   type PlannedLeaf,
   planChunks,
   type ReadColumn,
+  sampleChunks,
 } from '../model/load.ts';
 import type { AtPoint } from './crash-points.ts';
 import type { Drained } from './drain.ts';
@@ -76,11 +77,14 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function begin(load: OpenLoad): Promise<void> {
     const [table] = await source.tables([load.table.id]);
-    if (table?.relid == null) {
+    // Rows without a key can't be told apart.
+    if (table?.relid == null || (load.table.key === null && load.mode === 'verify')) {
       await lake.loads.drop(load);
+      await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at: (await source.now()).at });
       return;
     }
-    const plan = planChunks(await source.leaves(load.table.id), chunkRows);
+    const whole = planChunks(await source.leaves(load.table.id), chunkRows);
+    const plan = load.sample === null ? whole : sampleChunks(whole, load.sample);
     const { at: began_at, horizon } = await source.now();
     await source.assertLeading();
     await at('before-load');

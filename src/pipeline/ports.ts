@@ -117,7 +117,10 @@ export interface Lake {
 export interface Loads {
   /** Those that are not done, the one at work first. Cheap: asked at every interval of an idle daemon. */
   open(): Promise<readonly OpenLoad[]>;
-  /** Ask for loads. Idempotent by id, and one that waits is not asked for twice. */
+  /**
+   * Ask for loads. Idempotent by id. One for a gap is not asked for twice while it waits; one that people want (without a gap) is done under its own id,
+   * be it as the table's first load if that still waits.
+   */
   request(loads: readonly LoadRequest[]): Promise<void>;
   /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
   begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
@@ -142,6 +145,8 @@ export interface LoadRequest {
   readonly id: string;
   readonly tableId: number;
   readonly mode: LoadMode;
+  /** See OpenLoad. */
+  readonly sample: number | null;
   readonly gapId: string | null;
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../model/error.ts';
-import { type LoadMode, type OpenLoad, waysOf } from '../model/load.ts';
+import { type Loaded, type LoadMode, type OpenLoad, waysOf } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import type { Loads, ReadRows } from '../pipeline/ports.ts';
 import type { Engine, Sql } from './engine.ts';
@@ -11,7 +11,9 @@ import { isFill, projection, seenOf } from './load-sql.ts';
 import { full, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
+import type { Row } from './rows.ts';
 import type { Fence, LakeSession } from './session.ts';
+import { literal } from './sql.ts';
 import { statement } from './statement.ts';
 
 /** What the loads of a lake work with. */
@@ -61,14 +63,25 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       return loads;
     },
 
-    request: (wanted) =>
-      changing('requesting loads', async (sql) => {
+    find: (ids) =>
+      session.use('looking for loads', async (sql) => {
+        const rows =
+          ids.length === 0 ? [] : await sql.rows(statement('load_find', { ids: ids.map((id) => `${literal(id)}::UUID`).join(', ') }));
+        return new Map(
+          rows.map((row) => [String(row.load_id), { done: row.done === true, ...(row.rows !== null && { result: countsOf(row) }) }]),
+        );
+      }),
+
+    request: async (wanted) => {
+      if (wanted.length === 0) return;
+      await changing('requesting loads', async (sql) => {
         for (const { id, tableId, mode, sample, gapId } of wanted) {
           const asked = gapId === null;
           if (asked && mode !== 'verify') await sql.run(statement('load_adopt'), { load_id: id, table_id: tableId });
           await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, sample, gap_id: gapId, asked });
         }
-      }),
+      });
+    },
 
     begin: async (load, plan, horizon) => {
       cached = undefined;
@@ -173,6 +186,10 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
         await sql.run(statement('load_done'), { load_id: load.id, rows: null, missing: null, different: null, extra: null });
       }),
   };
+}
+
+function countsOf({ rows, missing, different, extra }: Row): Loaded {
+  return { rows: Number(rows), missing: Number(missing), different: Number(different), extra: Number(extra) };
 }
 
 class MemoryRows implements ReadRows {

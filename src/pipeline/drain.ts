@@ -16,10 +16,10 @@ export interface DrainPorts {
   readonly at: AtPoint;
 }
 
-/** What one call did. Nothing was waiting (somebody may have asked for a load, tables may have been followed), or one batch reached the lake. */
+/** What one call did. Nothing was waiting (tables may have been followed), or one batch reached the lake. requested: somebody had asked for a load. */
 export type Drained =
   | { readonly kind: 'idle'; readonly requested: boolean; readonly followed: boolean }
-  | { readonly kind: 'batch'; readonly batch: Batch; readonly applied: Applied; readonly recovered: boolean };
+  | { readonly kind: 'batch'; readonly requested: boolean; readonly batch: Batch; readonly applied: Applied; readonly recovered: boolean };
 
 /**
  * Carry one batch from the buffer into the lake, exactly once.
@@ -41,8 +41,11 @@ export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promi
   await source.assertLeading();
   let batch = await source.openBatch();
   const recovered = batch !== undefined;
+  let requested = false;
   if (!batch) {
-    const { pending, sentinel, requested } = await source.look();
+    const looked = await source.look();
+    const { pending, sentinel } = looked;
+    requested = looked.requested;
     if (!sentinel) await recordLoss(ports);
     if (!pending) {
       return { kind: 'idle', requested, followed: await follow(ports, watchNow) };
@@ -60,7 +63,7 @@ export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promi
   await source.finish(batch, applied.rows);
   await at('after-finish');
   log.info({ batch: batch.id, batchId: applied.batchId, rows: applied.rows, kind: batch.kind, cut: batch.cut, recovered }, 'batch done');
-  return { kind: 'batch', batch, applied, recovered };
+  return { kind: 'batch', requested, batch, applied, recovered };
 }
 
 /** The ledger's row of this batch, applied first if need be. The lake is let go again before the source is asked to finish. */

@@ -64,6 +64,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   let work: Work | undefined;
   // What the lake holds is looked at once, and again when a batch or a request may have added to it.
   let look = true;
+  let reported = false;
 
   async function forget(): Promise<void> {
     const gone = work;
@@ -171,8 +172,30 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
   }
 
+  /** Loads that a process before this one has taken up: it may have been killed between the lake's commit and the report, and the lake be another now. */
+  async function reportLate(): Promise<void> {
+    const begun = await source.requestedLoads({ begun: true });
+    const known = await lake.loads.find(begun.map(({ id }) => id));
+    const unknown = begun.filter(({ id }) => !known.has(id));
+    // A table's first load is the lake's own affair.
+    await lake.loads.request(unknown.filter(({ mode }) => mode !== 'fill'));
+    for (const { id, tableId, mode } of begun) {
+      const found = known.get(id) ?? { done: mode === 'fill' };
+      if (!found.done) continue;
+      const { at: done_at } = await source.now();
+      await source.reportLoad(id, {
+        table_id: tableId,
+        mode,
+        done_at,
+        ...(found.result && { rows_read: found.result.rows, result: found.result }),
+      });
+    }
+  }
+
   async function oneStep(drained: Drained): Promise<boolean> {
-    if (drained.kind === 'idle' && drained.requested) {
+    if (!reported) await reportLate();
+    reported = true;
+    if (drained.requested) {
       const requests = await source.requestedLoads();
       await lake.loads.request(requests);
       for (const { id, tableId, mode } of requests)
@@ -204,7 +227,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   return {
     async step(drained) {
-      if (drained.kind === 'batch' ? !drained.applied.quiet : drained.requested || drained.followed) look = true;
+      if (drained.requested || (drained.kind === 'batch' ? !drained.applied.quiet : drained.followed)) look = true;
       if (!look) return false;
       try {
         await lake.acquire();

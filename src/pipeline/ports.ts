@@ -59,8 +59,8 @@ export interface Source {
   rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader;
   /** The source's clock, ISO 8601 in UTC with microseconds, and the oldest transaction that runs (pg_snapshot_xmin, as text). */
   now(): Promise<{ readonly at: string; readonly horizon: string }>;
-  /** Loads that people have asked for and that nobody has reported to be done. */
-  requestedLoads(): Promise<LoadRequest[]>;
+  /** Loads that people have asked for and that nobody has taken up; `begun`: all that were, and are not reported to be done. */
+  requestedLoads(of?: { readonly begun: boolean }): Promise<LoadRequest[]>;
   /** Say how far a load is. */
   reportLoad(id: string, progress: LoadProgress): Promise<void>;
 }
@@ -122,6 +122,8 @@ export interface Loads {
    * be it as the table's first load if that still waits.
    */
   request(loads: readonly LoadRequest[]): Promise<void>;
+  /** Those of these loads that the lake knows. */
+  find(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly done: boolean; readonly result?: Loaded }>>;
   /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
   begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
   /** How a reader must deliver the rows. `frozen`: the source may have other columns. */

@@ -195,9 +195,9 @@ export class PostgresSource implements Source, AsyncDisposable {
     return { ...one(rows) };
   }
 
-  async requestedLoads(): Promise<LoadRequest[]> {
+  async requestedLoads({ begun } = { begun: false }): Promise<LoadRequest[]> {
     const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode; sample: number | null }[]>`
-      SELECT load_id AS id, table_id AS "tableId", mode, sample FROM audit.load WHERE done_at IS NULL AND began_at IS NULL ORDER BY requested_at`;
+      SELECT load_id AS id, table_id AS "tableId", mode, sample FROM audit.load WHERE done_at IS NULL AND (began_at IS NOT NULL) = ${begun} ORDER BY requested_at`;
     return rows.map((row) => ({ ...row, gapId: null }));
   }
 

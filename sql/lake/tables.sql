@@ -105,11 +105,14 @@ CREATE TABLE lake.sluice.schema_history (batch_id BIGINT, position INTEGER, tabl
 -- hidden_since: the batch from which on the state was not shown before the load was complete; null: it was shown.
 -- plan, horizon: see OpenLoad in src/model/load.ts. disturbed: the batch with a TRUNCATE or DDL that makes it start over.
 -- done_batch: the last batch that the lake had when it was complete. rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
+-- sample: percent of the rows that are read, about; null: all. asked: people wait for it.
 CREATE TABLE lake.sluice.load (
   load_id UUID,
   table_id INTEGER,
   mode VARCHAR,
+  sample FLOAT,
   gap_id UUID,
+  asked BOOLEAN,
   requested_ts TIMESTAMPTZ,
   batch_id BIGINT,
   hidden_since BIGINT,

@@ -128,9 +128,15 @@ const ONCE_PATIENCE_MS = 15_000;
 
 /**
  * Drain until the buffer is empty and all loads are done.
- * @throws SluiceError another_daemon_leads; or the fault, if it may not pass or did not within 15 seconds
+ * @param stop ends it between two batches, or parts of a load
+ * @throws SluiceError interrupted, another_daemon_leads; or the fault, if it may not pass or did not within 15 seconds
  */
-export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'intervalMs'>): Promise<void> {
+export async function drainOnce({
+  ports,
+  log,
+  onBatch,
+  stop,
+}: Omit<DaemonOptions, 'intervalMs'> & { readonly stop?: AbortSignal }): Promise<void> {
   const backoff = new Backoff({ firstMs: 250, longestMs: 2_000 });
   let end = Date.now() + ONCE_PATIENCE_MS;
   for (;;) {
@@ -140,6 +146,7 @@ export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'in
       }
       await matchLake(ports);
       for (;;) {
+        if (stop?.aborted) throw new SluiceError('interrupted', 'Stopped by a signal before all was done.', 'Run it again: it goes on.');
         const drained = await drain(ports, { watchNow: true });
         const loading = await ports.loader.step(drained);
         if (drained.kind === 'batch') onBatch?.(drained);

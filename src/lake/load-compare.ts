@@ -33,7 +33,16 @@ export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
   const both = keys.map((name) => `coalesce(s.${ident(name)}, t.${ident(name)}) AS ${ident(name)}`).join(', ');
   const { state, key, columns, whole: unbroken } = partsOf(table);
   await sql.run(
-    statement('load_differences', { seen: seenOf(load), state, key, columns, whole: unbroken, both, same_key: sameKey(table, 's', 't') }),
+    statement('load_differences', {
+      seen: seenOf(load),
+      state,
+      key,
+      columns,
+      whole: unbroken,
+      both,
+      join: load.sample === null ? 'FULL' : 'LEFT',
+      same_key: sameKey(table, 's', 't'),
+    }),
   );
   await leaveChanged(sql, load);
   if (load.mode === 'verify') return [];

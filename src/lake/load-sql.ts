@@ -11,7 +11,7 @@ export const LOADED_SEQ = -1;
 /** The T with which all rows of before end, where all are loaded anew. */
 export const EMPTIED_SEQ = -2;
 
-export function isFill({ mode }: OpenLoad): boolean {
+export function isFill({ mode }: Pick<OpenLoad, 'mode'>): boolean {
   return mode === 'fill' || mode === 'full' || mode === 'reset';
 }
 

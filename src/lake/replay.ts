@@ -237,8 +237,9 @@ export class Replay {
           load_id: crypto.randomUUID(),
           table_id: table.id,
           mode: 'compare',
+          sample: null,
           gap_id: null,
-          always: false,
+          asked: false,
         });
       await touch(sql, fence);
       const { schema, name } = table.lake;

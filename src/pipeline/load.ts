@@ -10,6 +10,7 @@ import {
   type PlannedLeaf,
   planChunks,
   type ReadColumn,
+  sampleChunks,
 } from '../model/load.ts';
 import type { AtPoint } from './crash-points.ts';
 import type { Drained } from './drain.ts';
@@ -94,7 +95,8 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
       return;
     }
-    const plan = planChunks(await source.leaves(load.table.id), chunkRows);
+    const whole = planChunks(await source.leaves(load.table.id), chunkRows);
+    const plan = load.sample === null ? whole : sampleChunks(whole, load.sample);
     const began_at = await source.now();
     const horizon = String(await source.oldestXid());
     await source.assertLeading();
@@ -188,17 +190,23 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
   }
 
-  /** What people have asked for into the lake; and of what is done there, tell those who were not told because the daemon was killed. */
+  /** What people have asked for into the lake; and of what is done there, tell those who were not told because a daemon was killed. */
   async function takeRequests(): Promise<void> {
     const requests = await source.requestedLoads();
     if (requests.length === 0) return;
-    const results = await lake.loads.results(requests.map(({ id }) => id));
-    const waiting = requests.filter(({ id }) => !results.has(id));
-    if (waiting.length > 0) await lake.loads.request(waiting);
+    const known = await lake.loads.find(requests.map(({ id }) => id));
+    // A table's first load is the lake's own affair.
+    await lake.loads.request(requests.filter(({ id, mode }) => !known.has(id) && mode !== 'fill'));
     const now = await source.now();
     for (const { id, tableId: table_id, mode } of requests) {
-      const result = results.get(id);
-      await source.reportLoad(id, { table_id, mode, began_at: now, ...(result && { done_at: now, result }) });
+      const { done, result } = known.get(id) ?? { done: mode === 'fill' };
+      await source.reportLoad(id, {
+        table_id,
+        mode,
+        began_at: now,
+        ...(done && { done_at: now }),
+        ...(result && { rows_read: result.rows, result }),
+      });
     }
   }
 

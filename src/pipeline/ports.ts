@@ -133,8 +133,13 @@ export interface Lake {
 export interface Loads {
   /** Those that are not done, the one at work first. `fresh`: a process beside this one may have asked for some. */
   open(options: { readonly fresh: boolean }): Promise<readonly OpenLoad[]>;
-  /** Ask for loads. Idempotent by id, and one that waits is not asked for twice. */
+  /**
+   * Ask for loads. Idempotent by id. One for a gap is not asked for twice while it waits; one that people want (without a gap) is done under its own id,
+   * be it as the table's first load if that still waits.
+   */
   request(loads: readonly LoadRequest[]): Promise<void>;
+  /** Those of these loads that the lake knows. */
+  find(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly done: boolean; readonly result?: Loaded }>>;
   /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
   begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
   /** How a reader must deliver the rows. `frozen`: the source may have other columns. */
@@ -152,8 +157,6 @@ export interface Loads {
   complete(load: OpenLoad, again: readonly ReadRows[], cut: string, source: SourceIdentity): Promise<Loaded>;
   /** The table is gone, or there is nothing to do for it. */
   drop(load: OpenLoad): Promise<void>;
-  /** What those of these loads have found that are done, by id. */
-  results(ids: readonly string[]): Promise<ReadonlyMap<string, Loaded>>;
   /** Ids of the tables that the lake has and the source has not dropped. */
   tables(): Promise<number[]>;
   /** Loads that were asked for to repair a gap. */
@@ -172,6 +175,8 @@ export interface LoadRequest {
   readonly id: string;
   readonly tableId: number;
   readonly mode: LoadMode;
+  /** See OpenLoad. */
+  readonly sample: number | null;
   readonly gapId: string | null;
 }
 

@@ -196,8 +196,8 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async requestedLoads(): Promise<LoadRequest[]> {
-    const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode }[]>`
-      SELECT load_id AS id, table_id AS "tableId", mode FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
+    const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode; sample: number | null }[]>`
+      SELECT load_id AS id, table_id AS "tableId", mode, sample FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
     return rows.map((row) => ({ ...row, gapId: null }));
   }
 

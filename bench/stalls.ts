@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon } from '../src/daemon/index.ts';
-import { connect, track } from '../src/source/index.ts';
-import { quantile, withLab } from './lab.ts';
+import { connect } from '../src/source/index.ts';
+import { quantile, trackTable, withLab } from './lab.ts';
 
 export interface Stalls {
   readonly statements: number;
@@ -23,7 +23,7 @@ export function stalls({
   return withLab(async ({ url, sql, composition: { ports } }) => {
     await sql`CREATE TABLE account (id int PRIMARY KEY, balance int NOT NULL)`;
     await sql`INSERT INTO account SELECT g, 0 FROM generate_series(0, 9999) g`;
-    await track(sql, [{ schema: 'public', name: 'account' }]);
+    await trackTable(sql, 'account');
     const samples: { without: number[]; with: number[] } = { without: [], with: [] };
     await load(url, 1_000, clients); // warms caches and connections
     for (let round = 0; round < rounds; round++) {

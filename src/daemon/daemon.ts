@@ -3,11 +3,16 @@ import type { Logger } from 'pino';
 import { AsyncTask, SimpleIntervalJob, ToadScheduler } from 'toad-scheduler';
 import { SluiceError } from '../model/error.ts';
 import { classify } from '../model/fault.ts';
-import { type Drained, type DrainPorts, drain, matchLake } from '../pipeline/index.ts';
+import { type Drained, type DrainPorts, drain, type Loader, matchLake } from '../pipeline/index.ts';
 import { Backoff } from './backoff.ts';
 
+/** What a daemon works with. */
+export interface DaemonPorts extends DrainPorts {
+  readonly loader: Loader;
+}
+
 export interface DaemonOptions {
-  readonly ports: DrainPorts;
+  readonly ports: DaemonPorts;
   readonly log: Logger;
   readonly intervalMs: number;
   /** Called after each batch, for a progress display. */
@@ -16,19 +21,22 @@ export interface DaemonOptions {
 
 /**
  * Drains periodically. States: waiting (another daemon leads) → leading → stopped.
- * One round at a time, however long it takes; a round drains until the buffer is empty, so a backlog waits for no interval.
+ * One round at a time, however long it takes; a round drains until the buffer is empty and nothing is to be loaded, so a backlog waits for no interval.
  * A fault that may pass is logged and tried again with back-off; any other ends the daemon.
  */
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #scheduler = new ToadScheduler();
   readonly #backoff = new Backoff({ firstMs: 250, longestMs: 30_000 });
+  /** A table that can't be read now, as while it is locked, holds no batch up. */
+  readonly #loadBackoff = new Backoff({ firstMs: 250, longestMs: 30_000 });
   readonly #done = Promise.withResolvers<void>();
   #round: Promise<void> = Promise.resolve();
   #stopping = false;
   #leading = false;
   #announcedWait = false;
   #notBefore = 0;
+  #loadNotBefore = 0;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -60,15 +68,17 @@ export class Daemon {
     const { ports, log, onBatch } = this.#options;
     try {
       if (!this.#leading && !(await this.#takeLead())) return;
-      let drained: Drained;
+      let busy: boolean;
       do {
-        drained = await drain(ports);
-        this.#backoff.reset();
+        const drained = await drain(ports);
         if (drained.kind === 'batch') onBatch?.(drained);
-      } while (drained.kind === 'batch' && !this.#stopping);
+        this.#backoff.reset();
+        busy = (await this.#load(drained)) || drained.kind === 'batch';
+      } while (busy && !this.#stopping);
     } catch (error) {
       // Whatever happened, the session that held the leadership may be gone: compete again.
       this.#leading = false;
+      await ports.loader.close();
       const fault = classify(error);
       if (!fault.retry) {
         this.#stopping = true;
@@ -79,6 +89,22 @@ export class Daemon {
       const waitMs = this.#backoff.next();
       this.#notBefore = Date.now() + waitMs;
       log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, fault.message);
+    }
+  }
+
+  async #load(drained: Drained): Promise<boolean> {
+    if (Date.now() < this.#loadNotBefore) return false;
+    try {
+      const busy = await this.#options.ports.loader.step(drained);
+      this.#loadBackoff.reset();
+      return busy;
+    } catch (error) {
+      const fault = classify(error);
+      if (!fault.retry) throw error;
+      const waitMs = this.#loadBackoff.next();
+      this.#loadNotBefore = Date.now() + waitMs;
+      this.#options.log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, `loading: ${fault.message}`);
+      return false;
     }
   }
 
@@ -101,7 +127,7 @@ export class Daemon {
 const ONCE_PATIENCE_MS = 15_000;
 
 /**
- * Drain until the buffer is empty.
+ * Drain until the buffer is empty and all loads are done.
  * @throws SluiceError another_daemon_leads; or the fault, if it may not pass or did not within 15 seconds
  */
 export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'intervalMs'>): Promise<void> {
@@ -115,11 +141,13 @@ export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'in
       await matchLake(ports);
       for (;;) {
         const drained = await drain(ports, { watchNow: true });
-        if (drained.kind === 'idle') return;
-        onBatch?.(drained);
+        const loading = await ports.loader.step(drained);
+        if (drained.kind === 'batch') onBatch?.(drained);
+        else if (!loading) return;
         end = Date.now() + ONCE_PATIENCE_MS;
       }
     } catch (error) {
+      await ports.loader.close();
       const fault = classify(error);
       const mayPass = fault.retry || fault.code === 'another_daemon_leads';
       if (!mayPass || Date.now() > end) throw error;

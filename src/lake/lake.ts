@@ -6,23 +6,28 @@ import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
 import { capGaps, closeGap, readGaps, recordGap } from './gaps.ts';
+import { moveAnchor, writeLedger } from './ledger.ts';
+import { openLoads } from './loads.ts';
+import { type OnOneThread, withOneThread } from './one-thread.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
+import type { RowSource } from './row-source.ts';
 import type { Row } from './rows.ts';
 import { type Fence, LakeSession } from './session.ts';
 import { forgetStage, incomplete, STAGE, stageLogged, stageNothing } from './stage.ts';
+import { fifoRows } from './stage-fifo.ts';
 import { statement } from './statement.ts';
 import { applyTables, type TableBatch } from './typed-apply.ts';
 
 /**
  * The lake on an engine into which its extensions are loaded (`extensionsFor`). Nothing is opened before `acquire`; closing the lake leaves
- * the engine open. Batches are applied from the engine's staging table, so the stager must use the same engine.
+ * the engine open. Loads read by `rows`, the way that goes with the stager. Batches are applied from the engine's staging table, so the stager must use the same engine.
  *
  * Codes of rejections: `lake_already_holds`, `lake_conflict` (call `acquire` again), `lake_locked`, `lake_full`, `lake_denied`,
  * `lake_unreachable`, `lake_engine_broken`, `lake_memory`, `lake_damaged`, `stage_incomplete`, else `lake_failed`. After `lake_unreachable` or `lake_engine_broken` from `apply` the commit may have
  * happened: ask `find`.
  */
-export function openLake(engine: Engine, config: LakeConfig): Lake {
+export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = fifoRows(engine)): Lake {
   const session = new LakeSession(engine, config);
   // Only a writer changes the registry, and every writer moves the anchor.
   let cached: { at: number; tables: readonly LakeTable[] } | undefined;
@@ -30,7 +35,12 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
     if (cached === undefined || cached.at !== session.seen) cached = { at: session.seen ?? -1, tables: await readRegistry(sql) };
     return cached.tables;
   };
+  const forgetRegistry = () => {
+    cached = undefined;
+  };
+  const loads = openLoads({ engine, session, rows, registry, forgetRegistry });
   return {
+    loads,
     acquire: () => session.acquire(),
     release: () => session.release(),
     close: () => session.close(),
@@ -64,14 +74,13 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       if (changed.length === 0) return 0;
       return session.write('following schema changes', async (sql, fence) => {
         fence.check();
-        const [last] = await sql.rows(
-          'SELECT source_ordinal FROM lake.sluice.batch WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)',
-        );
+        const [last] = await sql.rows('SELECT source_ordinal FROM lake.sluice.batch ORDER BY batch_id DESC LIMIT 1');
         const batchId = fence.lastBatchId + 1;
         await applyTables(sql, batchId, changed);
         // A row of the ledger, though it brought no changes: what goes with a table has a time, and other writers learn that the registry is another.
-        const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal), kind: 'schema' as const, cut };
-        await endBatch(sql, batchId, batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+        const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal ?? 0), kind: 'schema' as const, cut };
+        await writeLedger(sql, batchId, batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+        await moveAnchor(sql, batchId);
         return { value: changed.length, lastBatchId: batchId };
       });
     },
@@ -80,9 +89,8 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       const prepared = await session.use('preparing', async (sql) =>
         prepareTables(sql, await registry(sql), tables, staged.contents.changes, session.seen),
       );
-      const threads = Number((await engine.rows("SELECT current_setting('threads') AS n"))[0]?.n);
-      const applied = await session
-        .write(`applying batch ${batch.id}`, async (sql, fence) => {
+      const applied = await withOneThread(engine, (onOneThread) =>
+        session.write(`applying batch ${batch.id}`, async (sql, fence) => {
           const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
           if (held !== undefined) {
             session.accept(Number(held.batch_id));
@@ -93,14 +101,14 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
             );
           }
           fence.check();
-          const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, threads);
+          const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, onOneThread);
           return { value, lastBatchId: value.batchId };
-        })
-        // A transaction that failed could not set it back.
-        .finally(() => engine.run(`SET threads = ${threads}`));
+        }),
+      );
       // Asking for the registry costs a transaction of the catalog, 30 ms of a small batch: it is what it was unless this batch changed it.
       const same = prepared.every(({ evolution }) => evolution.changes.length === 0 && evolution.replaces === undefined);
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
+      if (applied.quiet) loads.kept(applied.batchId);
       await engine.exclusive(async (sql) => {
         await forgetStage(sql);
         await sql.run('DROP TABLE IF EXISTS temp.typed_last').catch(() => undefined);
@@ -155,21 +163,21 @@ async function applyStaged(
   source: SourceIdentity,
   batchId: number,
   tables: readonly TableBatch[],
-  threads: number,
+  onOneThread: OnOneThread,
 ): Promise<Applied> {
   const { contents, from } = staged;
   if (contents.batch !== batch.id) throw incomplete(`batch ${contents.batch} is staged, batch ${batch.id} was expected`);
   await sql.run(statement('names'), { tables: JSON.stringify(contents.tables) });
-  const streams = from !== STAGE;
-  // One thread reads the source. The others of the engine would wait for it by spinning, and take a core from PostgreSQL where it runs beside.
-  if (streams) await sql.run('SET threads = 1');
-  if (contents.rows > 0) {
+  const log = async () => {
+    if (contents.rows === 0) return;
     await sql.run(statement('log', { from }), { batch_id: batchId }).catch((error: unknown) => {
       throw staged.failure(error);
     });
-  }
-  if (streams) {
-    await sql.run(`SET threads = ${threads}`);
+  };
+  if (from === STAGE) await log();
+  else {
+    // One thread reads the source. The others of the engine would wait for it by spinning, and take a core from PostgreSQL where it runs beside.
+    await onOneThread(sql, log);
     await stageLogged(sql, batchId);
   }
   const [found] = await sql.rows(statement('staged'));
@@ -179,34 +187,13 @@ async function applyStaged(
   const firstSeq = text(found?.first_seq);
   const lastSeq = text(found?.last_seq);
   await applyTables(sql, batchId, tables);
-  await endBatch(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
+  await writeLedger(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
+  await moveAnchor(sql, batchId);
   const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
-  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed };
-}
-
-/** The ledger's row and the anchor, with which every batch ends. */
-async function endBatch(
-  sql: Sql,
-  batchId: number,
-  { id, ordinal, kind, cut }: Omit<Batch, 'kind'> & { readonly kind: Batch['kind'] | 'schema' },
-  { rows, firstSeq, lastSeq }: Pick<Applied, 'rows' | 'firstSeq' | 'lastSeq'>,
-  source: SourceIdentity,
-): Promise<void> {
-  await sql.run(statement('ledger'), {
-    batch_id: batchId,
-    batch_uuid: id,
-    source_ordinal: ordinal,
-    kind,
-    cut,
-    rows,
-    first_seq: firstSeq,
-    last_seq: lastSeq,
-    system_identifier: source.systemIdentifier,
-    timeline: source.timeline,
-    database: source.database,
-    epoch: source.epoch,
-  });
-  await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = $batch_id::BIGINT', { batch_id: batchId });
+  const quiet =
+    changed.length === 0 &&
+    tables.every(({ evolution, truncates, unable }) => evolution.replaces === undefined && truncates.length + unable.length === 0);
+  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed, quiet };
 }
 
 function toApplied(row: Row | undefined): Applied | undefined {
@@ -218,6 +205,7 @@ function toApplied(row: Row | undefined): Applied | undefined {
     firstSeq: text(row.first_seq),
     lastSeq: text(row.last_seq),
     changed: [],
+    quiet: false,
   };
 }
 

@@ -104,4 +104,6 @@ export interface Applied {
   readonly lastSeq: string | null;
   /** Tables whose columns or key the lake followed with this batch: how they are captured may need to be made anew. */
   readonly changed: readonly number[];
+  /** Nothing came that a load could be concerned with: no TRUNCATE, no change of a table. */
+  readonly quiet: boolean;
 }

@@ -21,6 +21,12 @@ export const CRASH_POINTS = [
   'after-gap',
   'before-epoch',
   'after-epoch',
+  'before-load',
+  'after-load',
+  'before-chunk',
+  'after-chunk',
+  'before-complete',
+  'after-complete',
 ] as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];

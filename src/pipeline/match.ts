@@ -50,11 +50,11 @@ export async function matchLake({ source, lake, log }: Ports): Promise<SourceIde
 
 /**
  * The buffer was emptied by a crash of the source: name the span in the lake, then begin a new epoch. In this order, so that a crash between
- * the two repeats the first instead of forgetting it.
+ * the two repeats the first instead of forgetting it. Returns whether there was something to name.
  */
-export async function recordLoss({ source, lake, log, at }: Ports & { readonly at: AtPoint }): Promise<void> {
+export async function recordLoss({ source, lake, log, at }: Ports & { readonly at: AtPoint }): Promise<boolean> {
   const span = await source.lostSpan();
-  if (!span) return; // another daemon was here in between
+  if (!span) return false; // another daemon was here in between
   const { epoch, to } = span;
   const identity = await source.identity();
   await lake.acquire();
@@ -73,6 +73,7 @@ export async function recordLoss({ source, lake, log, at }: Ports & { readonly a
   await source.beginEpoch(next);
   await at('after-epoch');
   log.error({ epoch, from, to, cause }, 'the buffer was emptied by a crash or failover of the source: changes of this span are lost');
+  return true;
 }
 
 /**

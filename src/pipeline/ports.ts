@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Applied, Batch, Contents, FinishedBatch, LakeSource, SourceIdentity, Staged, Standing } from '../model/batch.ts';
 import type { Gap, OpenGap, Repaired } from '../model/gap.ts';
+import type { Chunk, Leaf, Loaded, LoadMode, OpenLoad, Places, PlannedLeaf, ReadColumn } from '../model/load.ts';
 import type { SourceTable } from '../model/table.ts';
 
 /** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
@@ -27,8 +28,8 @@ export interface Source {
   lead(): Promise<boolean>;
   /** Reject unless leadership still stands (the session that holds the lock answers). */
   assertLeading(): Promise<void>;
-  /** Whether the buffer holds a committed change, and whether the sentinel stands. Cheap: asked at every interval of an idle daemon. */
-  look(): Promise<{ pending: boolean; sentinel: boolean }>;
+  /** Whether the buffer holds a committed change, whether the sentinel stands, and whether somebody has asked for a load. Cheap: asked at every interval of an idle daemon. */
+  look(): Promise<{ pending: boolean; sentinel: boolean; requested: boolean }>;
   /** The batch that was swapped away and is not finished, if any. */
   openBatch(): Promise<Batch | undefined>;
   /** Swap cdc and cdc_old; rejects with SQLSTATE 55P03 when the lock is not had within `lock_timeout`. Undefined: the buffer was empty. */
@@ -61,6 +62,27 @@ export interface Source {
   oldestXid(): Promise<bigint>;
   /** Let captured changes go on with numbers above `seq`. Waits for no writer. Returns whether they were behind. */
   advance(seq: string): Promise<boolean>;
+  /** Where a tracked table's rows lie now; none where it is gone. */
+  leaves(tableId: number): Promise<Leaf[]>;
+  /** Rows of a tracked table, the first column its ctid, then each of `columns` as it arrives. */
+  rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader;
+  /** Its clock, ISO 8601 in UTC with microseconds. */
+  now(): Promise<string>;
+  /** Loads that were asked for, or are at work, and that nobody has reported to be done. */
+  requestedLoads(): Promise<LoadRequest[]>;
+  /** Say how far a load is. */
+  reportLoad(id: string, progress: LoadProgress): Promise<void>;
+}
+
+/** A row of audit.load. */
+export interface LoadProgress {
+  readonly table_id: number;
+  readonly mode: LoadMode;
+  readonly began_at?: string;
+  readonly rows_expected?: number;
+  readonly rows_read?: number;
+  readonly done_at?: string;
+  readonly result?: Loaded;
 }
 
 /** Makes a batch readable for the lake's engine, in place of the one before. Each implementation runs test/contract/stager.ts. */
@@ -104,5 +126,58 @@ export interface Lake {
   accounted(ids: readonly string[]): Promise<string[]>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
+  readonly loads: Loads;
   close(): Promise<void>;
+}
+/** Loads of tables: rows that are read from the source itself (docs/loads.md). Between them batches are applied. One load at a time. */
+export interface Loads {
+  /** Those that are not done, the one at work first. `fresh`: a process beside this one may have asked for some. */
+  open(options: { readonly fresh: boolean }): Promise<readonly OpenLoad[]>;
+  /** Ask for loads. Idempotent by id, and one that waits is not asked for twice. */
+  request(loads: readonly LoadRequest[]): Promise<void>;
+  /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
+  begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
+  /** How a reader must deliver the rows. `frozen`: the source may have other columns. */
+  columns(load: OpenLoad, frozen: boolean): ReadColumn[];
+  /** Read rows into the engine, beside batches that are applied meanwhile. */
+  read(load: OpenLoad, columns: readonly ReadColumn[], reader: BatchReader): Promise<ReadRows>;
+  /** A chunk that was read into the lake. Rejects with `load_disturbed` where the load has to begin anew. */
+  apply(load: OpenLoad, chunk: Chunk, rows: ReadRows): Promise<void>;
+  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. */
+  compare(load: OpenLoad): Promise<Places[]>;
+  /**
+   * One lake transaction. The lake must have all that was committed before `cut`, which must be after the last read.
+   * @param again rows that `compare` asked for
+   */
+  complete(load: OpenLoad, again: readonly ReadRows[], cut: string, source: SourceIdentity): Promise<Loaded>;
+  /** The table is gone, or there is nothing to do for it. */
+  drop(load: OpenLoad): Promise<void>;
+  /** What those of these loads have found that are done, by id. */
+  results(ids: readonly string[]): Promise<ReadonlyMap<string, Loaded>>;
+  /** Ids of the tables that the lake has and the source has not dropped. */
+  tables(): Promise<number[]>;
+  /** Loads that were asked for to repair a gap. */
+  ofGap(gapId: string): Promise<GapLoad[]>;
+}
+
+export interface GapLoad extends Pick<Loaded, 'missing' | 'different' | 'extra'> {
+  readonly tableId: number;
+  /** Null: not begun; or, if done, the table was gone. */
+  readonly batchId: number | null;
+  readonly horizon: string | null;
+  readonly done: boolean;
+}
+
+export interface LoadRequest {
+  readonly id: string;
+  readonly tableId: number;
+  readonly mode: LoadMode;
+  readonly gapId: string | null;
+}
+
+/** Rows in the engine's memory, or spilled. */
+export interface ReadRows {
+  readonly rows: number;
+  /** Let go of them. */
+  forget(): Promise<void>;
 }

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { Batch, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
+import type { Chunk, Leaf, LoadMode, Places, ReadColumn } from '../model/load.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
-import type { BatchReader, Source } from '../pipeline/ports.ts';
+import type { BatchReader, LoadProgress, LoadRequest, Source } from '../pipeline/ports.ts';
 import { arrayOf, Pool, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
@@ -65,7 +66,10 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   reader({ id }: Batch): BatchReader {
     // A uuid of the source's own making: nothing to quote.
-    const query = this.#stage.replaceAll('{batch}', id);
+    return this.#readerOf(this.#stage.replaceAll('{batch}', id));
+  }
+
+  #readerOf(query: string): BatchReader {
     const sql = this.#sql;
     return {
       dsn: this.#url,
@@ -105,8 +109,8 @@ export class PostgresSource implements Source, AsyncDisposable {
     throw new SluiceError('leadership_lost', 'The session that held the leadership is gone', 'None: the daemon competes for it again.');
   }
 
-  async look(): Promise<{ pending: boolean; sentinel: boolean }> {
-    return one(await this.#sql.unsafe<{ pending: boolean; sentinel: boolean }[]>(this.#look));
+  async look(): Promise<{ pending: boolean; sentinel: boolean; requested: boolean }> {
+    return one(await this.#sql.unsafe<{ pending: boolean; sentinel: boolean; requested: boolean }[]>(this.#look));
   }
 
   async openBatch(): Promise<Batch | undefined> {
@@ -155,6 +159,7 @@ export class PostgresSource implements Source, AsyncDisposable {
       types: options.types ?? {},
       evolve: options.evolve ?? 'follow',
       rename: this.#rename({ schema, name }),
+      loads: true,
     }));
   }
 
@@ -171,6 +176,33 @@ export class PostgresSource implements Source, AsyncDisposable {
   async standing(batch: string | null): Promise<Standing> {
     const { knows, newest, epoch_start, sentinel, now } = one(await this.#sql.unsafe<StandingRow[]>(statement('standing'), [batch]));
     return { knows, newest, epochStart: epoch_start, sentinel, now };
+  }
+
+  async leaves(tableId: number): Promise<Leaf[]> {
+    const rows = await this.#sql.unsafe<Leaf[]>(statement('pages'), [tableId]);
+    return rows.map((row) => ({ ...row }));
+  }
+
+  rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader {
+    const ways = literal(JSON.stringify(Object.fromEntries(columns.map(({ column, way }) => [column.attnum, way]))));
+    const range =
+      'places' in of ? `0, 0, ${literal(`{${of.places.map((place) => `"${place}"`).join(',')}}`)}` : `${of.firstPage}, ${of.pages}`;
+    const arrives = columns.flatMap((column) => column.arrives).map((type, index) => `, c${index} ${type}`);
+    return this.#readerOf(`SELECT * FROM audit.read_rows(${tableId}, ${of.relid}, ${ways}, ${range}) AS r (place text${arrives.join('')})`);
+  }
+
+  async now(): Promise<string> {
+    return one(await this.#sql<{ now: string }[]>`SELECT to_json(clock_timestamp() AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS now`).now;
+  }
+
+  async requestedLoads(): Promise<LoadRequest[]> {
+    const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode }[]>`
+      SELECT load_id AS id, table_id AS "tableId", mode FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
+    return rows.map((row) => ({ ...row, gapId: null }));
+  }
+
+  async reportLoad(id: string, progress: LoadProgress): Promise<void> {
+    await this.#sql`SELECT audit.report_load(${id}::uuid, ${JSON.stringify(progress)}::text::jsonb)`;
   }
 
   async finished(below?: number): Promise<FinishedBatch[]> {
@@ -212,6 +244,11 @@ export class PostgresSource implements Source, AsyncDisposable {
     const [row] = await this.#sql.unsafe<(Batch | { id: null })[]>(take, [this.#lockTimeoutMs]);
     return row === undefined || row.id === null ? undefined : { ...row };
   }
+}
+
+/** A string literal of PostgreSQL, for queries that go to other readers and take no parameters. */
+function literal(text: string): string {
+  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
 function one<T>(rows: readonly T[]): T {

@@ -61,7 +61,7 @@ const GAPS = `SELECT gap_id, cause, from_ts, to_ts, noted_ts, closed_ts, missing
       FROM (SELECT unnest(g.tables::INTEGER[]) AS id) LEFT JOIN sluice."table" AS t ON t.table_id = id) AS tables
   FROM sluice.gap AS g ORDER BY noted_ts, from_ts`;
 
-const SOURCE = `SELECT system_identifier, timeline, "database", epoch FROM sluice.batch WHERE batch_id = (SELECT last_batch_id FROM sluice.anchor)`;
+const SOURCE = `SELECT system_identifier, timeline, "database", epoch FROM sluice.batch WHERE batch_id = (SELECT max(batch_id) FROM sluice.batch)`;
 
 /** What the source says of itself, for the lake to be held against. */
 export interface ExpectedLake {

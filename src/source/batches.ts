@@ -5,7 +5,7 @@ import type { Chunk, Leaf, LoadMode, Places, ReadColumn } from '../model/load.ts
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, LoadProgress, LoadRequest, Source } from '../pipeline/ports.ts';
-import { Pool, type Sql } from './connect.ts';
+import { arrayOf, Pool, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
 
@@ -146,7 +146,7 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async tables(ids: readonly number[]): Promise<SourceTable[]> {
     if (ids.length === 0) return [];
-    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [[...ids]]));
+    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [arrayOf(ids)]));
     return tables.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
       id: table_id,
       relid,
@@ -165,7 +165,7 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async refresh(ids: readonly number[]): Promise<void> {
     // One row, for the driver's sake: see sql/source/tables.sql.
-    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
+    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${arrayOf(ids)}::int4[]) AS t (id)`;
   }
 
   async catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }> {

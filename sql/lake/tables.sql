@@ -38,8 +38,28 @@ CREATE TABLE lake.sluice.batch (
   epoch VARCHAR
 );
 
--- Spans whose changes were lost at the source.
-CREATE TABLE lake.sluice.gap (epoch VARCHAR, from_ts TIMESTAMPTZ, to_ts TIMESTAMPTZ, cause VARCHAR, noted_ts TIMESTAMPTZ);
+-- Spans whose changes were lost at the source, each until it is repaired, and after: see Gap in src/model/gap.ts. source_*: where the source stood then.
+CREATE TABLE lake.sluice.gap (
+  gap_id UUID,
+  epoch VARCHAR,
+  from_ts TIMESTAMPTZ,
+  to_ts TIMESTAMPTZ,
+  cause VARCHAR,
+  noted_ts TIMESTAMPTZ,
+  -- Table ids; null: all.
+  tables JSON,
+  -- Transactions below it must have ended before a repair begins; null: none.
+  after_xid BIGINT,
+  after_batch BIGINT,
+  source_epoch VARCHAR,
+  source_timeline BIGINT,
+  source_batch UUID,
+  -- Null: open. Rows that the repair put, changed and took away.
+  closed_ts TIMESTAMPTZ,
+  missing BIGINT,
+  different BIGINT,
+  extra BIGINT
+);
 
 -- The tracked tables as the lake holds them, one row each: see LakeTable in src/model/table.ts.
 CREATE TABLE lake.sluice."table" (
@@ -84,7 +104,7 @@ CREATE TABLE lake.sluice.schema_history (batch_id BIGINT, position INTEGER, tabl
 -- Loads (see docs/loads.md). batch_id: the number that its rows in the typed log carry, in the ledger once the load is complete; null: it waits.
 -- hidden_since: the batch from which on the state was not shown before the load was complete; null: it was shown.
 -- plan, horizon: see OpenLoad in src/model/load.ts. disturbed: the batch with a TRUNCATE or DDL that makes it start over.
--- rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
+-- done_batch: the last batch that the lake had when it was complete. rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
 CREATE TABLE lake.sluice.load (
   load_id UUID,
   table_id INTEGER,
@@ -98,6 +118,7 @@ CREATE TABLE lake.sluice.load (
   horizon VARCHAR,
   disturbed BIGINT,
   done_ts TIMESTAMPTZ,
+  done_batch BIGINT,
   "rows" BIGINT,
   missing BIGINT,
   different BIGINT,

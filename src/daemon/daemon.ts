@@ -78,6 +78,7 @@ export class Daemon {
     } catch (error) {
       // Whatever happened, the session that held the leadership may be gone: compete again.
       this.#leading = false;
+      await ports.loader.close();
       const fault = classify(error);
       if (!fault.retry) {
         this.#stopping = true;
@@ -146,6 +147,7 @@ export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'in
         end = Date.now() + ONCE_PATIENCE_MS;
       }
     } catch (error) {
+      await ports.loader.close();
       const fault = classify(error);
       const mayPass = fault.retry || fault.code === 'another_daemon_leads';
       if (!mayPass || Date.now() > end) throw error;

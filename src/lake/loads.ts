@@ -61,8 +61,8 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       if (cached) cached = { ...cached, at: batchId };
     },
 
-    open: async () => {
-      if (cached && cached.at === session.seen) return cached.loads;
+    open: async ({ fresh }) => {
+      if (!fresh && cached && cached.at === session.seen) return cached.loads;
       const loads = await session.use('looking for loads', async (sql) => readOpen(sql, await registry(sql)));
       cached = { at: session.seen ?? -1, loads };
       return loads;
@@ -71,7 +71,8 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     request: (wanted) =>
       changing('requesting loads', async (sql) => {
         for (const { id, tableId, mode, gapId } of wanted) {
-          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, gap_id: gapId });
+          // Somebody waits for the one that has his id.
+          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, gap_id: gapId, always: gapId === null });
         }
       }),
 
@@ -156,7 +157,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     complete: async (load, again, cut, source) => {
       cached = undefined;
       forgetRegistry();
-      const loaded = await write(`completing a load`, async (sql) => {
+      const loaded = await write('completing a load', async (sql, fence) => {
         await assertUndisturbed(sql, load);
         const total = [...load.done.values()].reduce((sum, n) => sum + n, 0);
         const counts = isFill(load) ? await completeFill(sql, load) : await completeCompare(sql, load, again.map(relationOf));
@@ -170,7 +171,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
           const [counted] = load.table.key === null ? [{ n: 0 }] : await sql.rows(`SELECT count(*) AS n FROM ${state}`);
           await sql.run(statement('load_counted'), { batch_id: load.batchId, table_id: load.table.id, changes, rows: Number(counted?.n) });
         }
-        await sql.run(statement('load_done'), { load_id: load.id, ...loaded });
+        await sql.run(statement('load_done'), { load_id: load.id, done_batch: fence.lastBatchId, ...loaded });
         await forgetProgress(sql, load);
         return loaded;
       });
@@ -180,10 +181,45 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       return loaded;
     },
 
+    results: (ids) =>
+      session.use('looking up loads', async (sql) => {
+        const rows = await sql.rows(statement('load_results'), { ids: JSON.stringify(ids) });
+        return new Map(
+          rows.map((row) => [
+            String(row.load_id),
+            { rows: Number(row.rows), missing: Number(row.missing), different: Number(row.different), extra: Number(row.extra) },
+          ]),
+        );
+      }),
+
+    tables: () =>
+      session.use('looking up tables', async (sql) => (await registry(sql)).filter(({ dropped }) => !dropped).map(({ id }) => id)),
+
+    ofGap: (gapId) =>
+      session.use('looking up loads', async (sql) => {
+        const rows = await sql.rows(statement('gap_loads'), { gap_id: gapId });
+        return rows.map((row) => ({
+          tableId: Number(row.table_id),
+          batchId: row.batch_id === null ? null : Number(row.batch_id),
+          horizon: row.horizon === null ? null : String(row.horizon),
+          done: row.done === true,
+          missing: Number(row.missing),
+          different: Number(row.different),
+          extra: Number(row.extra),
+        }));
+      }),
+
     drop: (load) =>
-      changing('dropping a load', async (sql) => {
+      changing('dropping a load', async (sql, fence) => {
         await forgetProgress(sql, load);
-        await sql.run(statement('load_done'), { load_id: load.id, rows: null, missing: null, different: null, extra: null });
+        await sql.run(statement('load_done'), {
+          load_id: load.id,
+          done_batch: fence.lastBatchId,
+          rows: null,
+          missing: null,
+          different: null,
+          extra: null,
+        });
       }),
   };
 }
@@ -225,6 +261,7 @@ async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoa
         plan: row.plan === null ? [] : JSON.parse(String(row.plan)),
         done: new Map(done.map(({ chunk, rows }) => [chunk, rows])),
         disturbed: row.disturbed !== null,
+        begun: row.begun === null ? null : String(row.begun),
         horizon: row.horizon === null ? null : String(row.horizon),
       },
     ];

@@ -134,12 +134,13 @@ async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, u
     const [open] = await sql.rows('SELECT 1 FROM lake.sluice.load WHERE table_id = $id::INTEGER AND done_ts IS NULL LIMIT 1', {
       id: table.id,
     });
-    if (!open) await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', gap_id: null });
+    if (!open)
+      await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', gap_id: null, always: false });
   }
   // ALTER TYPE … USING computes values anew.
   const unseen = incomplete || changes.some(({ change }) => change === 'needs_load' || change === 'type_changed');
   if (unseen && !table.held && !table.dropped) {
-    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'compare', gap_id: null });
+    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'compare', gap_id: null, always: false });
   }
 }
 

@@ -18,24 +18,33 @@ export interface SourceIdentity {
   readonly epoch: string;
 }
 
-/** What a lake remembers of its source: who it was, and the last of its batches that the lake holds. */
+/** What a lake remembers of its source: who it was, and how far the lake is with it. */
 export interface LakeSource extends SourceIdentity {
-  readonly lastOrdinal: number;
-  /** ISO 8601 in UTC. */
+  /** Id of the source's batch up to which the lake accounts for everything, by holding it or by a gap; null: from none on. */
+  readonly batch: string | null;
+  /** When the lake was last known to be complete, ISO 8601 in UTC. */
   readonly lastCut: string;
+  /** The highest cdc_seq of the log; null: none. */
+  readonly lastSeq: string | null;
 }
 
-/** What the source has finished that a lake may not hold. Times are ISO 8601 in UTC. */
-export interface Missed {
-  /** Batches finished after the lake's last one. */
-  readonly missed: number;
-  /** The cut of the last of them; null for none. */
-  readonly lastMissedCut: string | null;
+/** A batch that the source has finished. */
+export interface FinishedBatch {
+  readonly id: string;
+  readonly ordinal: number;
+  /** ISO 8601 in UTC. */
+  readonly cut: string;
+}
+
+/** Where the source stands, for a lake to be held against. Times are ISO 8601 in UTC. */
+export interface Standing {
+  /** Whether it has the batch that was asked for, finished or open; true when none was. */
+  readonly knows: boolean;
+  /** The newest that it has finished. */
+  readonly newest: FinishedBatch | null;
   readonly epochStart: string;
-  /** The cut of the source's last batch; null for none. */
-  readonly lastCut: string | null;
-  /** Its ordinal; 0 for none. */
-  readonly lastOrdinal: number;
+  /** False: a crash has emptied the buffer. */
+  readonly sentinel: boolean;
   readonly now: string;
 }
 

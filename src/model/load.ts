@@ -51,6 +51,8 @@ export interface OpenLoad {
   readonly gapId: string | null;
   /** Its number among the batches; null: it has not begun. */
   readonly batchId: number | null;
+  /** When it began, or began anew, as the lake writes it: tells a load from itself. */
+  readonly begun: string | null;
   readonly plan: readonly PlannedLeaf[];
   /** Chunks that are in the lake, by index, with their rows. */
   readonly done: ReadonlyMap<number, number>;

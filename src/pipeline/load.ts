@@ -14,6 +14,7 @@ import {
 import type { AtPoint } from './crash-points.ts';
 import type { Drained } from './drain.ts';
 import type { Lake, ReadRows, Source } from './ports.ts';
+import { repairGaps } from './repair.ts';
 
 export interface LoaderOptions {
   readonly source: Source;
@@ -51,6 +52,13 @@ interface Work {
   read?: { readonly at: string; readonly again: readonly ReadRows[] };
 }
 
+/** How often the lake is looked at where nothing says that it should be. */
+const IDLE_MS = 60_000;
+/** The same while a gap waits for old transactions to end. */
+const WAITING_MS = 1_000;
+/** How long a step waits where there is nothing to do yet. */
+const PAUSE_MS = 100;
+
 /**
  * The state of a load is in the lake: which chunks are in, and whether something has disturbed it. So a load that was killed goes on after its last
  * chunk, and one chunk is read by one statement, hence no transaction of the source is long. A load is complete when all chunks are in and the lake
@@ -63,6 +71,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   let work: Work | undefined;
   // What the lake holds is looked at once, and again when a batch or a request may have added to it.
   let look = true;
+  // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
+  let lookAgainAt = 0;
+  let gapWaits = false;
 
   async function forget(): Promise<void> {
     const gone = work;
@@ -79,12 +90,13 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     // Rows without a key can't be compared.
     if (table?.relid == null || (load.mode === 'verify' && load.table.key === null)) {
       await lake.loads.drop(load);
-      const { at: done_at } = await source.now();
+      const done_at = await source.now();
       await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
       return;
     }
     const plan = planChunks(await source.leaves(load.table.id), chunkRows);
-    const { at: began_at, horizon } = await source.now();
+    const began_at = await source.now();
+    const horizon = String(await source.oldestXid());
     await source.assertLeading();
     await at('before-load');
     await lake.loads.begin(load, plan, horizon);
@@ -125,12 +137,18 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function loadChunk(mine: Work, load: OpenLoad, todo: readonly Chunk[]): Promise<void> {
     readAhead(mine, load, todo);
-    const next = todo.find(({ index }) => mine.reading.has(index));
-    if (next === undefined) {
-      await sleep(Math.min(100, waitMs(mine)));
+    if (mine.reading.size === 0) {
+      await sleep(Math.min(PAUSE_MS, waitMs(mine)));
       return;
     }
-    const rows = await (mine.reading.get(next.index) as Promise<ReadRows>);
+    // The drain goes on while the source reads.
+    const first = await Promise.race([
+      ...[...mine.reading].map(async ([index, reading]) => ({ index, rows: await reading })),
+      sleep(PAUSE_MS),
+    ]);
+    if (first === undefined) return;
+    const { rows } = first;
+    const next = todo.find(({ index }) => index === first.index) as Chunk;
     mine.rowsRead += rows.rows;
     // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
@@ -149,7 +167,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       again.push(await lake.loads.read(load, mine.columns, source.rows(load.table.id, mine.columns, places)));
     }
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
-    mine.read = { at: (await source.now()).at, again };
+    mine.read = { at: await source.now(), again };
   }
 
   async function complete({ read }: Required<Work>, load: OpenLoad, drained: Drained): Promise<boolean> {
@@ -165,20 +183,29 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   }
 
   async function reportDone(load: OpenLoad, result: Loaded): Promise<void> {
-    const { at: done_at } = await source.now();
+    const done_at = await source.now();
     await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: result.rows, done_at, result });
     log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
   }
 
-  async function oneStep(drained: Drained): Promise<boolean> {
-    if (drained.requested) {
-      const requests = await source.requestedLoads();
-      await lake.loads.request(requests);
-      for (const { id, tableId, mode } of requests)
-        await source.reportLoad(id, { table_id: tableId, mode, began_at: (await source.now()).at });
-      look = true;
+  /** What people have asked for into the lake; and of what is done there, tell those who were not told because the daemon was killed. */
+  async function takeRequests(): Promise<void> {
+    const requests = await source.requestedLoads();
+    if (requests.length === 0) return;
+    const results = await lake.loads.results(requests.map(({ id }) => id));
+    const waiting = requests.filter(({ id }) => !results.has(id));
+    if (waiting.length > 0) await lake.loads.request(waiting);
+    const now = await source.now();
+    for (const { id, tableId: table_id, mode } of requests) {
+      const result = results.get(id);
+      await source.reportLoad(id, { table_id, mode, began_at: now, ...(result && { done_at: now, result }) });
     }
-    const [load] = await lake.loads.open();
+  }
+
+  async function oneStep(drained: Drained): Promise<boolean> {
+    if (work === undefined) await takeRequests();
+    if (work === undefined) gapWaits = await repairGaps({ source, lake, log });
+    const [load] = await lake.loads.open({ fresh: work === undefined });
     look = load !== undefined;
     if (load === undefined) return false;
     if (work !== undefined && work.id !== load.id) await forget();
@@ -203,8 +230,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   return {
     async step(drained) {
-      if (drained.requested || (drained.kind === 'batch' ? !drained.applied.quiet : drained.followed)) look = true;
+      if (drained.news || Date.now() > lookAgainAt) look = true;
       if (!look) return false;
+      lookAgainAt = Date.now() + (gapWaits ? WAITING_MS : IDLE_MS);
       try {
         await lake.acquire();
         return await oneStep(drained);

@@ -16,7 +16,7 @@ const open = (kind: (typeof MIRRORS)[number]) => openMirror(sharedPostgres(18), 
 const openLoads = async (mirror: Mirror) => {
   const { lake } = mirror.composition.ports;
   await lake.acquire();
-  const loads = await lake.loads.open();
+  const loads = await lake.loads.open({ fresh: true });
   await lake.release();
   return loads;
 };
@@ -113,7 +113,7 @@ describe.each(MIRRORS)('loads under attack: %s', { timeout: 180_000 }, (kind) =>
     await stepTo(mirror, 1);
     const { lake, source } = mirror.composition.ports;
     await lake.acquire();
-    const [load] = await lake.loads.open();
+    const [load] = await lake.loads.open({ fresh: true });
     if (!load) throw new Error('no load');
     const columns = lake.loads.columns(load, false);
     const chunk = { index: 1, relid: load.plan[0]?.relid ?? '', firstPage: 1, pages: 1 };
@@ -138,7 +138,7 @@ describe.each(MIRRORS)('loads under attack: %s', { timeout: 180_000 }, (kind) =>
     await stepTo(mirror, 1);
     const { lake, source } = mirror.composition.ports;
     await lake.acquire();
-    const [load] = await lake.loads.open();
+    const [load] = await lake.loads.open({ fresh: true });
     if (!load) throw new Error('no load');
     const columns = lake.loads.columns(load, false);
     const chunk = { index: 0, relid: load.plan[0]?.relid ?? '', firstPage: 0, pages: 1 };

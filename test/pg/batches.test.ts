@@ -211,7 +211,8 @@ describe.each(testVersions())('batches on PostgreSQL %i', (version) => {
     }
     expect(await role`SELECT problem FROM audit.status`).toHaveLength(1);
     await role`SELECT * FROM audit.lost_span()`;
-    await role`SELECT audit.begin_epoch()`;
+    await role`SELECT audit.begin_epoch(gen_random_uuid())`;
+    await role`SELECT audit.advance(0)`;
     await expect(role`SELECT * FROM public.t`).rejects.toMatchObject({ code: '42501' });
     await expect(role`DELETE FROM audit.cdc`).rejects.toMatchObject({ code: '42501' });
     await expect(role`SELECT audit.track('public.t')`).rejects.toMatchObject({ code: '42501' });

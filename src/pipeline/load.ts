@@ -229,9 +229,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       else if (work.read === undefined) await readAgain(work, load);
       else if (await complete(work as Required<Work>, load, drained)) await forget();
     } catch (error) {
-      if (!(error instanceof SluiceError) || error.code !== 'load_disturbed') throw error;
+      if (!(error instanceof SluiceError) || (error.code !== 'load_disturbed' && error.code !== 'load_large')) throw error;
       await forget();
-      await begin(load);
+      await begin(error.code === 'load_large' ? { ...load, mode: 'full' } : load);
     }
     return true;
   }

@@ -148,7 +148,7 @@ export interface Loads {
   read(load: OpenLoad, columns: readonly ReadColumn[], reader: BatchReader): Promise<ReadRows>;
   /** A chunk that was read into the lake. Rejects with `load_disturbed` where the load has to begin anew. */
   apply(load: OpenLoad, chunk: Chunk, rows: ReadRows): Promise<void>;
-  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. */
+  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. Rejects with `load_large` where these are too many. */
   compare(load: OpenLoad): Promise<Places[]>;
   /**
    * One lake transaction. The lake must have all that was committed before `cut`, which must be after the last read.

@@ -7,6 +7,7 @@ import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
+import { retainSlice } from './retain.ts';
 import type { Row } from './rows.ts';
 import { LakeSession } from './session.ts';
 import { forgetStage, incomplete, STAGE, stageLogged, stageNothing } from './stage.ts';
@@ -117,6 +118,14 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
         await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
         const written = await sql.run(GAP, { epoch: gap.epoch, from: gap.from, to: gap.to, cause: gap.cause });
         return { value: written > 0, lastBatchId: fence.lastBatchId };
+      }),
+    retain: (before, slice) =>
+      session.write('taking old changes away', async (sql, fence) => {
+        fence.check();
+        const value = await retainSlice(sql, before, await registry(sql), slice);
+        // An update that changes nothing is still one for DuckLake; where there was nothing to do, none is needed.
+        if (value !== undefined) await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
+        return { value, lastBatchId: fence.lastBatchId };
       }),
     source: () =>
       session.use('reading the ledger', async (sql) => {

@@ -10,6 +10,7 @@ import type { Engine, Sql } from './engine.ts';
 import { full, type Place, placesOf } from './places.ts';
 import { prepareTable } from './prepare.ts';
 import { readRegistry } from './registry.ts';
+import { readHorizon } from './retain.ts';
 import { type Fence, LakeSession } from './session.ts';
 import { ident, literal } from './sql.ts';
 import { statement } from './statement.ts';
@@ -67,7 +68,8 @@ export async function readTables(engine: Engine, config: LakeConfig): Promise<La
  * that was replayed. So a daemon may go on all the while: either its commit or the swap fails by the anchor, and is tried again.
  * Readers see the tables that were there until the swap commits. What a rebuild leaves behind that was killed, the next one of the table removes.
  *
- * @throws SluiceError as the lake's (see `openLake`); lake_damaged where the table's history is not in the lake; rebuild_overtaken
+ * @throws SluiceError as the lake's (see `openLake`); lake_damaged where the table's history is not in the lake; rebuild_overtaken;
+ * rebuild_log_pruned where `retain` has taken away changes from before
  */
 export async function rebuildTable(engine: Engine, config: LakeConfig, table: LakeTable, options: RebuildOptions = {}): Promise<Rebuilt> {
   const session = new LakeSession(engine, config);
@@ -117,6 +119,8 @@ class Replay {
   /** See typeChanges. */
   #filled: Readonly<Record<string, unknown>> = {};
   #changes = 0;
+  /** The batch with which the table came. */
+  #first: number | undefined;
   /** Where rows of sluice.loss are this table's: batches from `from` on, below `to`. */
   #named: { place: Place; from: number; to: number }[] = [];
 
@@ -164,6 +168,7 @@ class Replay {
     const table = this.#table;
     if (table === undefined) throw noHistory(this.#name);
     return session.write('swapping in a rebuilt table', async (sql, fence) => {
+      await this.#assertWhole(sql);
       if (fence.lastBatchId !== this.#done) {
         throw new SluiceError('lake_conflict', `The lake has gone on to batch ${fence.lastBatchId}`, 'It is replayed as well.');
       }
@@ -189,6 +194,17 @@ class Replay {
     });
   }
 
+  /** The log must still begin where the table does: asked again in the swap, for `retain` may have taken away what was to be replayed. */
+  async #assertWhole(sql: Sql): Promise<void> {
+    const horizon = await readHorizon(sql);
+    if (this.#first === undefined || this.#first > horizon) return;
+    throw new SluiceError(
+      'rebuild_log_pruned',
+      `${this.#name} can't be made anew from the log: by retain, its changes up to batch ${horizon} are gone`,
+      'Nothing has changed. Load the table anew from the source, by sluice snapshot --full.',
+    );
+  }
+
   /** What is to be replayed: steps each with its batch, and between them slices of batches that changed no columns. */
   #plan(session: LakeSession): Promise<{ slices: Slice[]; last: number }> {
     return session.use('looking for what to rebuild', async (sql) => {
@@ -196,6 +212,8 @@ class Replay {
       const end = Number(anchor?.last_batch_id);
       const steps = lineageOf(await readSteps(sql, end), this.#id);
       if (steps.length === 0) throw noHistory(this.#name);
+      this.#first = steps[0]?.batchId;
+      await this.#assertWhole(sql);
       this.#named = steps.map(({ batchId, evolution }, index) => {
         return { place: evolution.table.lake, from: batchId, to: steps[index + 1]?.batchId ?? Number.MAX_SAFE_INTEGER };
       });

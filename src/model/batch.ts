@@ -96,3 +96,14 @@ export interface Applied {
   /** Tables whose columns or key the lake followed with this batch: how they are captured may need to be made anew. */
   readonly changed: readonly number[];
 }
+
+/** What one transaction of retention has taken away. */
+export interface Retained {
+  /** The last batch whose changes are gone. */
+  readonly batchId: number;
+  /** From this time on, history and as-of are whole. */
+  readonly cut: string;
+  readonly changes: number;
+  /** Whether there are more that are as old. */
+  readonly more: boolean;
+}

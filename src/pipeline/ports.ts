@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Applied, Batch, Contents, LakeSource, Missed, SourceIdentity, Staged } from '../model/batch.ts';
+import type { Applied, Batch, Contents, LakeSource, Missed, Retained, SourceIdentity, Staged } from '../model/batch.ts';
 import type { SourceTable } from '../model/table.ts';
 
 /** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
@@ -86,6 +86,11 @@ export interface Lake {
    * Returns whether it was new.
    */
   recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<boolean>;
+  /**
+   * Take away changes of batches whose cut is before `before` (ISO 8601), a slice of them in one transaction, fenced as a batch is. The state stays as it is;
+   * history and as-of stay exact from the returned cut on. No batch may be open at the source that the ledger has. Undefined: there is nothing that old.
+   */
+  retain(before: string, slice?: { changes: number; batches: number }): Promise<Retained | undefined>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
   close(): Promise<void>;

@@ -20,7 +20,7 @@ export function stalls({
   clients = 2,
   rounds = 2,
 } = {}): Promise<{ without: Stalls; with: Stalls; batches: { swap: number; move: number } }> {
-  return withLab(async ({ url, sql, composition: { ports } }) => {
+  return withLab(async ({ url, sql, composition: { ports, chores } }) => {
     await sql`CREATE TABLE account (id int PRIMARY KEY, balance int NOT NULL)`;
     await sql`INSERT INTO account SELECT g, 0 FROM generate_series(0, 9999) g`;
     await track(sql, [{ schema: 'public', name: 'account' }]);
@@ -28,7 +28,7 @@ export function stalls({
     await load(url, 1_000, clients); // warms caches and connections
     for (let round = 0; round < rounds; round++) {
       for (const side of ['without', 'with'] as const) {
-        const daemon = side === 'with' ? new Daemon({ ports, log: ports.log, intervalMs: 100 }) : undefined;
+        const daemon = side === 'with' ? new Daemon({ ports, chores, log: ports.log, intervalMs: 100 }) : undefined;
         const ended = daemon?.run();
         const open = sql.begin(async (tx) => {
           await tx`UPDATE account SET balance = balance + 1 WHERE id = ${10_000 - 1}`;

@@ -39,7 +39,17 @@ CREATE TABLE lake.sluice.batch (
 );
 
 -- Spans whose changes were lost at the source.
-CREATE TABLE lake.sluice.gap (epoch VARCHAR, from_ts TIMESTAMPTZ, to_ts TIMESTAMPTZ, cause VARCHAR, noted_ts TIMESTAMPTZ);
+CREATE TABLE lake.sluice.gap (
+  epoch VARCHAR,
+  from_ts TIMESTAMPTZ,
+  to_ts TIMESTAMPTZ,
+  cause VARCHAR,
+  noted_ts TIMESTAMPTZ,
+  -- Transactions with a number below may have written unlogged, and may commit later; null: none. tables: a list of ids; null: all.
+  after_xid BIGINT,
+  closed_ts TIMESTAMPTZ,
+  tables JSON
+);
 
 -- Which changes `retain` has taken away, one row, or none: those of batches up to batch_id. From its cut on, history and as-of are whole.
 CREATE TABLE lake.sluice.retained (batch_id BIGINT, cut_ts TIMESTAMPTZ, noted_ts TIMESTAMPTZ);

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
-import { type Config, compileRenames } from '../config/index.ts';
+import { type Config, compilePatterns, compileRenames } from '../config/index.ts';
 import { chooseStager, type ExtensionPlaces, extensionsFor, loadExtensions, openEngine, openLake } from '../lake/index.ts';
-import { type AtPoint, createTaker, createWatch, type DrainPorts } from '../pipeline/index.ts';
+import { type AtPoint, createGuard, createRetention, createTaker, createWatch, type DrainPorts } from '../pipeline/index.ts';
 import { assertInstalled, connect, PostgresSource } from '../source/index.ts';
+import type { Chores } from './chores.ts';
 
 export interface ComposeOptions {
   readonly config: Config;
@@ -14,9 +15,10 @@ export interface ComposeOptions {
   readonly streamRows?: number | undefined;
 }
 
-/** The ports of a drain and what keeps them open. */
+/** The ports of a drain, what is done beside it, and what keeps them open. */
 export interface Composition extends AsyncDisposable {
   readonly ports: DrainPorts;
+  readonly chores: Chores;
 }
 
 /**
@@ -45,10 +47,20 @@ export async function compose({ config, log, places, at = () => {}, streamRows }
   const lake = openLake(engine, config.lake);
   stack.defer(() => lake.close());
   const taker = createTaker({ source, log, at, lockTimeoutMs });
+  const { limit, tables } = config.diskGuard;
+  const guard = createGuard({
+    source,
+    lake,
+    log,
+    at,
+    limit: limit === undefined ? undefined : { bytes: limit, pauses: compilePatterns(tables) },
+  });
+  const retention = createRetention({ source, lake, log, at, retainMs: config.retainMs });
   log.info({ lake: config.lake.type, staging: way }, 'ready');
   const resources = stack.move();
   return {
     ports: { source, lake, stager, taker, watch: createWatch({ source }), log, at },
+    chores: { guard, retention },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

@@ -5,9 +5,11 @@ import { SluiceError } from '../model/error.ts';
 import { classify } from '../model/fault.ts';
 import { type Drained, type DrainPorts, drain, matchLake } from '../pipeline/index.ts';
 import { Backoff } from './backoff.ts';
+import type { Chores } from './chores.ts';
 
 export interface DaemonOptions {
   readonly ports: DrainPorts;
+  readonly chores: Chores;
   readonly log: Logger;
   readonly intervalMs: number;
   /** Called after each batch, for a progress display. */
@@ -39,6 +41,9 @@ export class Daemon {
     const task = new AsyncTask('drain', () => this.#tick());
     const schedule = { milliseconds: this.#options.intervalMs, runImmediately: true };
     this.#scheduler.addSimpleIntervalJob(new SimpleIntervalJob(schedule, task, { preventOverrun: true }));
+    // Beside the drain, not after it: what it guards against is that no drain ends.
+    const guard = new AsyncTask('guard', () => this.#options.chores.guard.check());
+    this.#scheduler.addSimpleIntervalJob(new SimpleIntervalJob({ milliseconds: GUARD_INTERVAL_MS }, guard, { preventOverrun: true }));
     return this.#done.promise;
   }
 
@@ -57,18 +62,22 @@ export class Daemon {
   }
 
   async #drainAll(): Promise<void> {
-    const { ports, log, onBatch } = this.#options;
+    const { ports, chores, log, onBatch } = this.#options;
     try {
+      chores.guard.begun();
       if (!this.#leading && !(await this.#takeLead())) return;
       let drained: Drained;
       do {
         drained = await drain(ports);
         this.#backoff.reset();
         if (drained.kind === 'batch') onBatch?.(drained);
+        await chores.guard.delivered(drained.kind === 'idle');
+        await chores.retention.step();
       } while (drained.kind === 'batch' && !this.#stopping);
     } catch (error) {
       // Whatever happened, the session that held the leadership may be gone: compete again.
       this.#leading = false;
+      chores.guard.failed();
       const fault = classify(error);
       if (!fault.retry) {
         this.#stopping = true;
@@ -79,6 +88,8 @@ export class Daemon {
       const waitMs = this.#backoff.next();
       this.#notBefore = Date.now() + waitMs;
       log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, fault.message);
+    } finally {
+      chores.guard.ended();
     }
   }
 
@@ -97,6 +108,8 @@ export class Daemon {
   }
 }
 
+const GUARD_INTERVAL_MS = 1_000;
+
 /** How long `drainOnce` waits for another daemon to give up the lead, and tries again after faults that may pass. */
 const ONCE_PATIENCE_MS = 15_000;
 
@@ -104,7 +117,12 @@ const ONCE_PATIENCE_MS = 15_000;
  * Drain until the buffer is empty.
  * @throws SluiceError another_daemon_leads; or the fault, if it may not pass or did not within 15 seconds
  */
-export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'intervalMs'>): Promise<void> {
+export async function drainOnce({
+  ports,
+  chores,
+  log,
+  onBatch,
+}: Omit<DaemonOptions, 'intervalMs' | 'chores'> & Partial<Pick<DaemonOptions, 'chores'>>): Promise<void> {
   const backoff = new Backoff({ firstMs: 250, longestMs: 2_000 });
   let end = Date.now() + ONCE_PATIENCE_MS;
   for (;;) {
@@ -115,7 +133,11 @@ export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'in
       await matchLake(ports);
       for (;;) {
         const drained = await drain(ports, { watchNow: true });
-        if (drained.kind === 'idle') return;
+        if (drained.kind === 'idle') {
+          await chores?.guard.delivered(true);
+          while (await chores?.retention.step());
+          return;
+        }
         onBatch?.(drained);
         end = Date.now() + ONCE_PATIENCE_MS;
       }

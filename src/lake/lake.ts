@@ -116,7 +116,14 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
         fence.check();
         // An update that changes nothing is still one for DuckLake: it fences the gap as a batch is fenced.
         await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
-        const written = await sql.run(GAP, { epoch: gap.epoch, from: gap.from, to: gap.to, cause: gap.cause });
+        const written = await sql.run(GAP, {
+          epoch: gap.epoch,
+          from: gap.from,
+          to: gap.to,
+          cause: gap.cause,
+          after_xid: gap.afterXid ?? null,
+          tables: gap.tables === undefined ? null : JSON.stringify(gap.tables),
+        });
         return { value: written > 0, lastBatchId: fence.lastBatchId };
       }),
     retain: (before, slice) =>
@@ -148,12 +155,13 @@ const FIND = 'SELECT batch_uuid, batch_id, "rows", first_seq, last_seq FROM lake
 const HELD = `SELECT batch_id FROM lake.sluice.batch
   WHERE source_ordinal = $ordinal::BIGINT AND cut_ts = $cut::TIMESTAMPTZ AND batch_uuid = $batch_uuid::UUID LIMIT 1`;
 // A crash and the epoch after it are one gap; the others don't end an epoch, so they are told apart by the end that is fixed, and hide no crash.
-const GAP = `INSERT INTO lake.sluice.gap
-  SELECT $epoch, $from::TIMESTAMPTZ, $to::TIMESTAMPTZ, $cause, now()
+const GAP = `INSERT INTO lake.sluice.gap (epoch, from_ts, to_ts, cause, noted_ts, after_xid, tables)
+  SELECT $epoch, $from::TIMESTAMPTZ, $to::TIMESTAMPTZ, $cause, now(), $after_xid::BIGINT, $tables::JSON
   WHERE NOT EXISTS (FROM lake.sluice.gap WHERE epoch = $epoch
     AND CASE $cause WHEN 'other_lake' THEN cause = $cause AND to_ts = $to::TIMESTAMPTZ
       WHEN 'source_restored' THEN cause = $cause AND from_ts = $from::TIMESTAMPTZ
-      ELSE cause NOT IN ('other_lake', 'source_restored') END)`;
+      WHEN 'paused' THEN cause = $cause AND from_ts = $from::TIMESTAMPTZ AND to_ts = $to::TIMESTAMPTZ
+      ELSE cause NOT IN ('other_lake', 'source_restored', 'paused') END)`;
 const LAST_SOURCE = `SELECT system_identifier, timeline, "database", epoch, source_ordinal, strftime(cut_ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS cut FROM lake.sluice.batch
   WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)`;
 

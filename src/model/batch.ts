@@ -107,3 +107,27 @@ export interface Retained {
   /** Whether there are more that are as old. */
   readonly more: boolean;
 }
+
+/** A span whose changes a lake lacks: a row of sluice.gap. Times are ISO 8601 in UTC. */
+export interface Gap {
+  readonly epoch: string;
+  readonly from: string;
+  readonly to: string;
+  readonly cause: string;
+  /** Ids of the tables concerned; absent: all. */
+  readonly tables?: readonly number[];
+  /** Transactions with a lower number may have written what is not logged, and may still run. */
+  readonly afterXid?: string;
+}
+
+/** What a pause of capture has cost. */
+export type PausedSpan = Required<Omit<Gap, 'cause'>>;
+
+/** A tracked table, as far as the guard of the disk needs to know it. */
+export interface Capture {
+  readonly id: number;
+  readonly schema: string;
+  readonly name: string;
+  /** ended: its changes are logged again, the gap is to be named. */
+  readonly paused: 'no' | 'yes' | 'ended';
+}

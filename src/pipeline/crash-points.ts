@@ -21,6 +21,16 @@ export const CRASH_POINTS = [
   'after-gap',
   'before-epoch',
   'after-epoch',
+  'before-pause',
+  'after-pause',
+  'before-resume',
+  'after-resume',
+  'before-paused-gap',
+  'after-paused-gap',
+  'before-forget-pause',
+  'after-forget-pause',
+  'before-retain',
+  'after-retain',
 ] as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];

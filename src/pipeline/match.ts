@@ -1,14 +1,7 @@
 import type { Logger } from 'pino';
-import type { LakeSource, Missed, SourceIdentity } from '../model/batch.ts';
+import type { Gap, LakeSource, Missed, SourceIdentity } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Lake, Source } from './ports.ts';
-
-interface Gap {
-  readonly epoch: string;
-  readonly from: string;
-  readonly to: string;
-  readonly cause: string;
-}
 
 /**
  * Hold source and lake against each other before the first drain of a leadership: the lake must be this source's, and what the source

@@ -1,5 +1,17 @@
 import type { Readable } from 'node:stream';
-import type { Applied, Batch, Contents, LakeSource, Missed, Retained, SourceIdentity, Staged } from '../model/batch.ts';
+import type {
+  Applied,
+  Batch,
+  Capture,
+  Contents,
+  Gap,
+  LakeSource,
+  Missed,
+  PausedSpan,
+  Retained,
+  SourceIdentity,
+  Staged,
+} from '../model/batch.ts';
 import type { SourceTable } from '../model/table.ts';
 
 /** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
@@ -50,6 +62,17 @@ export interface Source {
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
   /** What was finished after the batch of this ordinal, for another lake. */
   missed(lastOrdinal: number): Promise<Missed>;
+  /** What the buffer takes on the disk. Cheap. */
+  bufferBytes(): Promise<number>;
+  /** Tables whose changes are logged, or not for the moment. `ended`: they are again, and the gap is to be named. */
+  captures(): Promise<readonly Capture[]>;
+  /** Log changes of these tables no more. Durable, and locks none of them. Idempotent. */
+  pause(ids: readonly number[]): Promise<void>;
+  /** Log them again. Idempotent. */
+  resume(ids: readonly number[]): Promise<void>;
+  /** Pauses that have ended, each until `forgetPause`; not yet those of which a statement may still be unlogged and not numbered. */
+  pausedSpans(): Promise<readonly PausedSpan[]>;
+  forgetPause(span: PausedSpan): Promise<void>;
   /** Put the sentinel back under a new epoch. No-op while it stands. */
   beginEpoch(): Promise<void>;
 }
@@ -82,10 +105,10 @@ export interface Lake {
    */
   apply(batch: Batch, staged: Staged, tables: readonly SourceTable[], source: SourceIdentity): Promise<Applied>;
   /**
-   * Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning.
-   * Returns whether it was new.
+   * Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning,
+   * 'paused' one a span. `tables`: ids; absent: all. `afterXid`: transactions below it may commit later what was not logged. Returns whether it was new.
    */
-  recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<boolean>;
+  recordGap(gap: Gap): Promise<boolean>;
   /**
    * Take away changes of batches whose cut is before `before` (ISO 8601), a slice of them in one transaction, fenced as a batch is. The state stays as it is;
    * history and as-of stay exact from the returned cut on. No batch may be open at the source that the ledger has. Undefined: there is nothing that old.

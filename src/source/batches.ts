@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Batch, Contents, Missed, SourceIdentity } from '../model/batch.ts';
+import type { Batch, Capture, Contents, Missed, PausedSpan, SourceIdentity } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
@@ -52,6 +52,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #contents = statement('contents');
   readonly #stage = statement('stage');
   readonly #tables = statement('tables');
+  readonly #bufferBytes = statement('buffer_bytes');
   readonly #catalogue = statement('catalogue');
   #leaderPid: number | undefined;
 
@@ -169,6 +170,35 @@ export class PostgresSource implements Source, AsyncDisposable {
       lastOrdinal: row.last_ordinal,
       now: row.now,
     };
+  }
+
+  async bufferBytes(): Promise<number> {
+    return one(await this.#sql.unsafe<{ bytes: number }[]>(this.#bufferBytes)).bytes;
+  }
+
+  async captures(): Promise<Capture[]> {
+    const rows = await this.#sql.unsafe<Capture[]>(statement('captures'));
+    return rows.map((row) => ({ ...row }));
+  }
+
+  async pause(ids: readonly number[]): Promise<void> {
+    await this.#sql`SELECT audit.pause(${[...ids]}::int4[])`;
+  }
+
+  async resume(ids: readonly number[]): Promise<void> {
+    await this.#sql`SELECT audit.resume(${[...ids]}::int4[])`;
+  }
+
+  async pausedSpans(): Promise<PausedSpan[]> {
+    const rows = await this.#sql<PausedSpan[]>`
+      SELECT epoch, to_json(paused_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS from, to_json(resumed_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS to,
+        table_ids AS tables, after_xid::text AS "afterXid"
+      FROM audit.paused_spans()`;
+    return rows.map((row) => ({ ...row }));
+  }
+
+  async forgetPause({ afterXid }: PausedSpan): Promise<void> {
+    await this.#sql`SELECT audit.forget_pause(${afterXid}::xid8)`;
   }
 
   async beginEpoch(): Promise<void> {

@@ -34,12 +34,12 @@ function at(point: CrashPoint): void {
 await withTempDirectory(loadConfig({ file: options.config, env: process.env, cwd: process.cwd(), flags: {} }), async (config) => {
   const log = pino({ level: 'info' }, pino.destination({ fd: 2, sync: true }));
   await using composition = await compose({ config, log, places: placesFor(config), at, streamRows: streamRowsOf(config) });
-  const { ports } = composition;
+  const { ports, chores } = composition;
   if (options.once || (options.point === undefined && !options.daemon)) {
-    await drainOnce({ ports, log });
+    await drainOnce({ ports, chores, log });
     return;
   }
-  const daemon = new Daemon({ ports, log, intervalMs: config.batch.intervalMs });
+  const daemon = new Daemon({ ports, chores, log, intervalMs: config.batch.intervalMs });
   process.once('SIGTERM', () => void daemon.stop());
   await daemon.run();
 });

@@ -45,7 +45,7 @@ describe.each(LAKES)('committed, but the answer was lost: nothing is lost or dou
       const ports = { ...composition.ports, [side]: loseAnswers(composition.ports[side], method, 2, count) };
       if (side === 'source') Object.assign(ports, { taker: { take: () => ports.source.swap() } });
       const workload = new Workload(scene.sql);
-      const daemon = new Daemon({ ports, log, intervalMs: 50 });
+      const daemon = new Daemon({ ports, chores: composition.chores, log, intervalMs: 50 });
       const ended = daemon.run();
       while (count.lost < 3) await sleep(20);
       await Promise.all([workload.stop(), daemon.stop(), ended]);

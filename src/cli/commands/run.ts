@@ -54,10 +54,10 @@ function stopOnSignal(io: Io, log: Logger): Stop {
   return { signal: controller.signal, forget };
 }
 
-async function runUntilStopped(config: Config, { ports }: Composition, log: Logger, { signal }: Stop): Promise<void> {
+async function runUntilStopped(config: Config, { ports, chores }: Composition, log: Logger, { signal }: Stop): Promise<void> {
   if (signal.aborted) return;
   const { Daemon } = await import('../../daemon/index.ts');
-  const daemon = new Daemon({ ports, log, intervalMs: config.batch.intervalMs });
+  const daemon = new Daemon({ ports, chores, log, intervalMs: config.batch.intervalMs });
   const ended = daemon.run();
   signal.addEventListener('abort', () => void daemon.stop(), { once: true });
   if (signal.aborted) await daemon.stop();
@@ -65,13 +65,14 @@ async function runUntilStopped(config: Config, { ports }: Composition, log: Logg
   log.info('stopped');
 }
 
-async function runOnce(context: Context, { ports }: Composition, log: Logger, { signal }: Stop): Promise<void> {
+async function runOnce(context: Context, { ports, chores }: Composition, log: Logger, { signal }: Stop): Promise<void> {
   const { drainOnce } = await import('../../daemon/index.ts');
   const sum = { batches: 0, rows: 0 };
   const label = { label: 'draining', total: 0, unit: 'changes' };
   await withProgress(context, label, ({ update }) =>
     drainOnce({
       ports,
+      chores,
       log,
       onBatch: ({ applied }) => {
         sum.batches++;

@@ -354,6 +354,20 @@ export function lakeContract(
       ]);
     });
 
+    test('a pause of capture is a gap of its own: a span, its tables, and a number', async () => {
+      const span = { epoch: randomUUID(), from: '2026-11-21T09:00:00Z', to: '2026-11-21T09:05:00Z' };
+      const gap = { ...span, cause: 'paused', tables: [3, 17], afterXid: '9007199254740993' };
+      await lake.recordGap({ ...span, cause: 'source_crash' });
+      expect(await lake.recordGap(gap)).toBe(true);
+      // A daemon that was killed in between asks for a later number: the first one was right.
+      expect(await lake.recordGap({ ...gap, afterXid: '9007199254740999' })).toBe(false);
+      expect(await lake.recordGap({ ...gap, to: '2026-11-21T09:06:00Z' })).toBe(true);
+      expect(await see('SELECT cause, after_xid, tables::VARCHAR AS tables, closed_ts FROM sluice.gap ORDER BY noted_ts')).toEqual([
+        { cause: 'source_crash', after_xid: null, tables: null, closed_ts: null },
+        ...Array(2).fill({ cause: 'paused', after_xid: '9007199254740993', tables: '[3,17]', closed_ts: null }),
+      ]);
+    });
+
     test('acquire and release are idempotent; without acquire nothing is done', async () => {
       await lake.acquire();
       await lake.release();

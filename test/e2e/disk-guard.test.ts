@@ -84,7 +84,7 @@ test('the lake is away under load: the buffer is bounded, the application goes o
     const lost = all.filter((id) => !ids.has(id));
     expect(lost.length).toBeGreaterThan(5_000);
     expect(lost.at(-1)).toBeLessThan(last?.id + 100);
-    expect(lost.at(-1) - (lost[0] ?? 0) + 1, 'one span').toBe(lost.length);
+    expect((lost.at(-1) ?? 0) - (lost[0] ?? 0) + 1, 'one span').toBe(lost.length);
   } finally {
     stopped = true;
     await load.catch(() => {});

@@ -52,6 +52,7 @@ export function createGuard({ source, lake, log, at, limit }: GuardOptions): Gua
   let failing: number | undefined;
   /** Whether a table is, or may be, paused. */
   let paused = true;
+  let warned: string | undefined;
 
   const isAway = () =>
     (failing !== undefined && Date.now() - failing > AWAY_AFTER_MS) || (begun !== undefined && Date.now() - begun > STUCK_AFTER_MS);
@@ -123,11 +124,16 @@ export function createGuard({ source, lake, log, at, limit }: GuardOptions): Gua
     },
     async check() {
       if (limit === undefined || !isAway()) return;
-      await pause(limit).catch((error: unknown) => {
-        const { code, message } = classify(error);
-        if (code !== 'leadership_lost')
-          log.warn({ code, remedy: 'None: it is looked at again in a moment.' }, `the buffer was not looked at: ${message}`);
-      });
+      try {
+        await pause(limit);
+        warned = undefined;
+      } catch (error) {
+        const { code, message, remedy } = classify(error);
+        // Each second, so said once; that the source is away says the drain, and one that stands by has nothing to say.
+        if (code !== warned && code !== 'leadership_lost' && code !== 'source_unreachable')
+          log.warn({ code, remedy }, `the buffer is not guarded: ${message}`);
+        warned = code;
+      }
     },
   };
 }

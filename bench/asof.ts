@@ -1,7 +1,6 @@
 import { drainOnce } from '../src/daemon/index.ts';
 import { openForQuery } from '../src/lake/index.ts';
-import { track } from '../src/source/index.ts';
-import { median, timed, withEngineOf, withLab } from './lab.ts';
+import { median, timed, trackTable, withEngineOf, withLab } from './lab.ts';
 import { fillWide, makeWide } from './wide.ts';
 
 interface Compared {
@@ -24,7 +23,7 @@ export function asof({
     const { sql, composition } = lab;
     const { ports } = composition;
     await makeWide(sql);
-    await track(sql, [{ schema: 'public', name: 'wide' }]);
+    await trackTable(sql, 'wide');
     await fillWide(sql, { rows });
     await drainOnce({ ports, log: ports.log });
     for (let update = 0; update < updates; update++) {

@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { drain } from '../src/pipeline/index.ts';
-import { track } from '../src/source/index.ts';
-import { type Lab, median, timed, withLab } from './lab.ts';
+import { type Lab, median, timed, trackTable, withLab } from './lab.ts';
 import { type Profiled, peakMb, profiled } from './profile.ts';
 import { fillWide, makeWide } from './wide.ts';
 
@@ -37,7 +36,7 @@ export function delivery({ rows = 1_000_000, rounds = 3, profile = process.argv.
   return withLab(async (lab) => {
     const { sql } = lab;
     await makeWide(sql);
-    await track(sql, [{ schema: 'public', name: 'wide' }]);
+    await trackTable(sql, 'wide');
     await lab.composition.ports.source.lead();
     const inserts: Sample[] = [];
     const changes: Sample[] = [];

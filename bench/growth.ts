@@ -1,6 +1,5 @@
 import { drainOnce } from '../src/daemon/index.ts';
-import { track } from '../src/source/index.ts';
-import { median, timed, withLab, withLake } from './lab.ts';
+import { median, timed, trackTable, withLab, withLake } from './lab.ts';
 import { type Profiled, profiled } from './profile.ts';
 import { fillWide, makeWide } from './wide.ts';
 
@@ -30,7 +29,7 @@ export function growth({
     for (const [name, size] of Object.entries(sizes)) {
       await makeWide(sql, name);
       await fillWide(sql, { table: name, from: 1, rows: changes, step: size / changes });
-      await track(sql, [{ schema: 'public', name }]);
+      await trackTable(sql, name);
       await sql`UPDATE ${sql(name)} SET a = a`;
     }
     await drain();

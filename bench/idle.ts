@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../src/config/index.ts';
-import { connect, track } from '../src/source/index.ts';
-import { withLab } from './lab.ts';
+import { connect } from '../src/source/index.ts';
+import { trackTable, withLab } from './lab.ts';
 
 /** What an idle daemon costs: its share of a core (percent, user + system of the process), and what it did to source and lake meanwhile. */
 export function idle({
@@ -12,7 +12,7 @@ export function idle({
 } = {}): Promise<{ cpuPercent: number; batches: number; lakeCommits: number; seconds: number; rssMb: number }> {
   return withLab(async ({ sql, folder, composition: { ports } }) => {
     await sql`CREATE TABLE quiet (id int PRIMARY KEY)`;
-    await track(sql, [{ schema: 'public', name: 'quiet' }]);
+    await trackTable(sql, 'quiet');
     await ports.lake.acquire();
     const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
     const child = spawn(process.execPath, [main, 'run'], { cwd: folder, stdio: 'ignore' });

@@ -7,7 +7,7 @@ import { loadConfig } from '../src/config/index.ts';
 import { type Composition, compose } from '../src/daemon/index.ts';
 import { attachStatement } from '../src/lake/config.ts';
 import { type Engine, extensionsFor, type LakeConfig, loadExtensions, openEngine } from '../src/lake/index.ts';
-import { connect, install, type Sql } from '../src/source/index.ts';
+import { connect, install, type Sql, track } from '../src/source/index.ts';
 import { freshDatabase, startPostgres, type TestPostgres } from '../test/support/postgres.ts';
 
 /** A source with schema audit and a DuckLake with its catalog in PostgreSQL, both on one server as it would be set up for real use. */
@@ -72,9 +72,13 @@ export function withLake<T>(lab: Lab, work: (sql: Engine) => Promise<T>): Promis
   });
 }
 
+/** Track a table of schema public. */
+export async function trackTable(sql: Sql, name: string): Promise<void> {
+  await track(sql, [{ schema: 'public', name }]);
+}
+
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return quantile(values, 0.5);
 }
 
 export function quantile(values: readonly number[], q: number): number {

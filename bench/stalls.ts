@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon } from '../src/daemon/index.ts';
-import { connect, track } from '../src/source/index.ts';
-import { quantile, withLab } from './lab.ts';
+import { connect } from '../src/source/index.ts';
+import { quantile, trackTable, withLab } from './lab.ts';
 
 export interface Stalls {
   readonly statements: number;
@@ -20,15 +20,15 @@ export function stalls({
   clients = 2,
   rounds = 2,
 } = {}): Promise<{ without: Stalls; with: Stalls; batches: { swap: number; move: number } }> {
-  return withLab(async ({ url, sql, composition: { ports, chores } }) => {
+  return withLab(async ({ url, sql, composition: { ports } }) => {
     await sql`CREATE TABLE account (id int PRIMARY KEY, balance int NOT NULL)`;
     await sql`INSERT INTO account SELECT g, 0 FROM generate_series(0, 9999) g`;
-    await track(sql, [{ schema: 'public', name: 'account' }]);
+    await trackTable(sql, 'account');
     const samples: { without: number[]; with: number[] } = { without: [], with: [] };
     await load(url, 1_000, clients); // warms caches and connections
     for (let round = 0; round < rounds; round++) {
       for (const side of ['without', 'with'] as const) {
-        const daemon = side === 'with' ? new Daemon({ ports, chores, log: ports.log, intervalMs: 100 }) : undefined;
+        const daemon = side === 'with' ? new Daemon({ ports, log: ports.log, intervalMs: 100 }) : undefined;
         const ended = daemon?.run();
         const open = sql.begin(async (tx) => {
           await tx`UPDATE account SET balance = balance + 1 WHERE id = ${10_000 - 1}`;

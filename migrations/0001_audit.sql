@@ -79,6 +79,22 @@ CREATE TABLE IF NOT EXISTS audit.batch (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS batch_one_open ON audit.batch (state) WHERE state = 'open';
 
+-- Loads: what people ask of the leader, and how far each is, for status. What is true of a load stands in the lake (sluice.load): after a restore of the
+-- source a load may be done once more, which changes nothing. mode: fill (a table's first load), compare, full, reset, verify, repair. sample: percent of
+-- the rows that are read, about; null: all. began_at: since when it is known to the lake. rows_expected: null until it is at work.
+CREATE TABLE IF NOT EXISTS audit.load (
+  load_id       uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+  table_id      integer     NOT NULL,
+  mode          text        NOT NULL CHECK (mode IN ('fill', 'compare', 'full', 'reset', 'verify', 'repair')),
+  sample        real        CHECK (sample > 0 AND sample <= 100),
+  requested_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  began_at      timestamptz,
+  rows_expected bigint,
+  rows_read     bigint,
+  done_at       timestamptz,
+  result        jsonb
+);
+
 -- Who this source is: a LOGGED epoch beside an UNLOGGED sentinel. The epoch without its sentinel: the buffer was emptied.
 CREATE TABLE IF NOT EXISTS audit.epoch (
   only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),

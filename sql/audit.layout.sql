@@ -9,6 +9,7 @@
 -- not committed yet. The registry is asked because a restored function carries the table's number in another database.
 --
 -- PL/pgSQL with two small queries, for a session's first UPDATE waits for it: all in one SQL query took 5 ms, most of it planning, this takes 1.4 ms.
+-- So the key of a table without rules is looked up here, though audit.key_columns would find the same: 3.1 against 5.3 ms for a session's first call.
 CREATE OR REPLACE FUNCTION audit.layout(tid integer, rel regclass) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,7 @@
 -- sql/lake/retain_slice.sql
 -- The next batches whose changes go: above $done, all before the first one with a cut that is not before $before, at most $batches of them and, but for
 -- the first, $changes changes. One row: the last of them (null: none), the latest cut of them, their changes, and whether there are more.
+-- Nor what a load at work has begun after: as of such a cut its rows will not count, so those that they replace may not go.
 -- Not each batch with an old cut: cuts can step back after a failover, and what is kept must have no hole.
 WITH old AS (
   SELECT batch_id, cut_ts, "rows", coalesce(sum("rows") OVER (ORDER BY batch_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS "before",
@@ -8,6 +9,7 @@ WITH old AS (
   FROM lake.sluice.batch
   WHERE batch_id > $done::BIGINT
     AND batch_id < coalesce((SELECT min(batch_id) FROM lake.sluice.batch WHERE batch_id > $done::BIGINT AND cut_ts >= $before::TIMESTAMPTZ), 9223372036854775807)
+    AND batch_id < coalesce((SELECT min(batch_id) FROM lake.sluice.load WHERE done_ts IS NULL), 9223372036854775807)
 ), slice AS (
   FROM old WHERE n <= $batches::BIGINT AND (n = 1 OR "before" + "rows" <= $changes::BIGINT)
 )

@@ -38,17 +38,27 @@ CREATE TABLE lake.sluice.batch (
   epoch VARCHAR
 );
 
--- Spans whose changes were lost at the source.
+-- Spans whose changes were lost at the source, each until it is repaired, and after: see Gap in src/model/gap.ts. source_*: where the source stood then.
 CREATE TABLE lake.sluice.gap (
+  gap_id UUID,
   epoch VARCHAR,
   from_ts TIMESTAMPTZ,
   to_ts TIMESTAMPTZ,
   cause VARCHAR,
   noted_ts TIMESTAMPTZ,
-  -- Transactions with a number below may have written unlogged, and may commit later; null: none. tables: a list of ids; null: all.
+  -- Table ids; null: all.
+  tables JSON,
+  -- Transactions below it must have ended before a repair begins; null: none.
   after_xid BIGINT,
+  after_batch BIGINT,
+  source_epoch VARCHAR,
+  source_timeline BIGINT,
+  source_batch UUID,
+  -- Null: open. Rows that the repair put, changed and took away.
   closed_ts TIMESTAMPTZ,
-  tables JSON
+  missing BIGINT,
+  different BIGINT,
+  extra BIGINT
 );
 
 -- Which changes `retain` has taken away, one row, or none: those of batches up to batch_id. From its cut on, history and as-of are whole.
@@ -70,7 +80,8 @@ CREATE TABLE lake.sluice."table" (
   own JSON,
   partitions JSON,
   "before" JSON,
-  dropped BOOLEAN
+  dropped BOOLEAN,
+  held JSON
 );
 
 -- What a batch brought for each table. state_rows: by how many rows its state grew. The row of a batch that `retain` has reached stands for those before it.
@@ -92,6 +103,39 @@ CREATE TABLE lake.sluice.schema_change (
 
 -- The same for `sluice rebuild`: each Evolution (src/model/evolution.ts) whole, in the order in which the lake carried it out; position: within a batch.
 CREATE TABLE lake.sluice.schema_history (batch_id BIGINT, position INTEGER, table_id INTEGER, evolution JSON);
+
+-- Loads (see docs/loads.md). batch_id: the number that its rows in the typed log carry, in the ledger once the load is complete; null: it waits.
+-- hidden_since: the batch from which on the state was not shown before the load was complete; null: it was shown.
+-- plan, horizon: see OpenLoad in src/model/load.ts. disturbed: the batch with a TRUNCATE or DDL that makes it start over.
+-- done_batch: the last batch that the lake had when it was complete. rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
+-- sample: percent of the rows that are read, about; null: all. asked: people wait for it.
+CREATE TABLE lake.sluice.load (
+  load_id UUID,
+  table_id INTEGER,
+  mode VARCHAR,
+  sample FLOAT,
+  gap_id UUID,
+  asked BOOLEAN,
+  requested_ts TIMESTAMPTZ,
+  batch_id BIGINT,
+  hidden_since BIGINT,
+  began_ts TIMESTAMPTZ,
+  plan JSON,
+  horizon VARCHAR,
+  disturbed BIGINT,
+  done_ts TIMESTAMPTZ,
+  done_batch BIGINT,
+  "rows" BIGINT,
+  missing BIGINT,
+  different BIGINT,
+  extra BIGINT
+);
+
+-- Chunks of loads at work that are in the lake: never read twice.
+CREATE TABLE lake.sluice.load_chunk (load_id UUID, chunk INTEGER, "rows" BIGINT);
+
+-- What the last verification of each table has found: rows that the lake lacks (missing), has otherwise (different), or has too much (extra).
+CREATE TABLE lake.sluice.difference (load_id UUID, table_schema VARCHAR, table_name VARCHAR, difference VARCHAR, key JSON, found_ts TIMESTAMPTZ);
 
 -- How far each table is. Every table is as of the last cut; lag is what the last batch took from its cut to the lake.
 CREATE VIEW lake.sluice.watermark AS

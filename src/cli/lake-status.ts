@@ -16,7 +16,7 @@ export interface LakeStatus {
   readonly lastCut: string | null;
   /** From when on changes are kept (sluice.retained); null: all are. */
   readonly retainedSince: string | null;
-  /** Rows of sluice.gap, oldest first. */
+  /** Rows of sluice.gap, oldest first, open and closed; `tables`: names, null for all. */
   readonly gaps: readonly Row[];
   /** Values that a lake type can't hold, counted by table and column as they were called then. */
   readonly losses: readonly Loss[];
@@ -58,7 +58,11 @@ const CHANGES = `SELECT batch_id, table_schema, table_name, change, column_name,
   ORDER BY batch_id DESC, noted_ts DESC LIMIT ${CHANGES_SHOWN}`;
 const LEDGER = 'SELECT count(*) AS batches, coalesce(sum("rows"), 0)::BIGINT AS rows, max(cut_ts) AS last_cut FROM sluice.batch';
 const RETAINED = 'SELECT max(cut_ts) AS since FROM sluice.retained';
-const GAPS = 'SELECT * FROM sluice.gap ORDER BY ALL';
+// closed_ts: null while a gap is open; missing, different, extra: rows that its repair put, changed and took away. tables: null for all.
+const GAPS = `SELECT gap_id, cause, from_ts, to_ts, noted_ts, closed_ts, missing, different, extra, epoch,
+    (SELECT list(coalesce(t.source_schema || '.' || t.source_name, 'table ' || id) ORDER BY id)
+      FROM (SELECT unnest(g.tables::INTEGER[]) AS id) LEFT JOIN sluice."table" AS t ON t.table_id = id) AS tables
+  FROM sluice.gap AS g ORDER BY noted_ts, from_ts`;
 
 const SOURCE = `SELECT system_identifier, timeline, "database", epoch FROM sluice.batch WHERE batch_id = (SELECT last_batch_id FROM sluice.anchor)`;
 

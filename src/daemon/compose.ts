@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { type Config, compilePatterns, compileRenames } from '../config/index.ts';
 import { chooseStager, type ExtensionPlaces, extensionsFor, loadExtensions, openEngine, openLake } from '../lake/index.ts';
-import { type AtPoint, createGuard, createRetention, createTaker, createWatch, type DrainPorts } from '../pipeline/index.ts';
+import { type AtPoint, createGuard, createLoader, createRetention, createTaker, createWatch } from '../pipeline/index.ts';
 import { assertInstalled, connect, PostgresSource } from '../source/index.ts';
-import type { Chores } from './chores.ts';
+import type { DaemonPorts } from './daemon.ts';
 
 export interface ComposeOptions {
   readonly config: Config;
@@ -13,19 +13,23 @@ export interface ComposeOptions {
   readonly at?: AtPoint;
   /** For tests of small batches: see postgresStager. */
   readonly streamRows?: number | undefined;
+  /** The same of a load's chunks. */
+  readonly chunkRows?: number | undefined;
 }
 
-/** The ports of a drain, what is done beside it, and what keeps them open. */
+/** Two keep one core of the source and one of ours at work. */
+const LOAD_READERS = 2;
+
+/** The ports of a drain and what keeps them open. */
 export interface Composition extends AsyncDisposable {
-  readonly ports: DrainPorts;
-  readonly chores: Chores;
+  readonly ports: DaemonPorts;
 }
 
 /**
  * Open everything a daemon needs: source, engine with its extensions, stager, lake. The lake itself is opened by the first drain.
  * @throws SluiceError not_installed, install_outdated, source_newer, extension_missing; or a connection error of the source
  */
-export async function compose({ config, log, places, at = () => {}, streamRows }: ComposeOptions): Promise<Composition> {
+export async function compose({ config, log, places, at = () => {}, streamRows, chunkRows }: ComposeOptions): Promise<Composition> {
   const { url, lockTimeoutMs } = config.source;
   await using stack = new AsyncDisposableStack();
   const probe = connect({ url, applicationName: 'sluice', max: 1 });
@@ -43,24 +47,20 @@ export async function compose({ config, log, places, at = () => {}, streamRows }
   });
   stack.defer(() => engine.close());
   await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), places);
-  const { stager, way } = await chooseStager(engine, places, config.staging, streamRows);
-  const lake = openLake(engine, config.lake);
+  const { stager, rows, way } = await chooseStager(engine, places, config.staging, streamRows);
+  const lake = openLake(engine, config.lake, rows);
   stack.defer(() => lake.close());
   const taker = createTaker({ source, log, at, lockTimeoutMs });
   const { limit, tables } = config.diskGuard;
-  const guard = createGuard({
-    source,
-    lake,
-    log,
-    at,
-    limit: limit === undefined ? undefined : { bytes: limit, pauses: compilePatterns(tables) },
-  });
+  const guarded = limit === undefined ? undefined : { bytes: limit, pauses: compilePatterns(tables) };
+  const guard = createGuard({ source, lake, log, at, limit: guarded });
   const retention = createRetention({ source, lake, log, at, retainMs: config.retainMs });
   log.info({ lake: config.lake.type, staging: way }, 'ready');
+  const loader = createLoader({ source, lake, log, at, readers: LOAD_READERS, chunkRows });
+  stack.defer(() => loader.close());
   const resources = stack.move();
   return {
-    ports: { source, lake, stager, taker, watch: createWatch({ source }), log, at },
-    chores: { guard, retention },
+    ports: { source, lake, stager, taker, watch: createWatch({ source }), loader, guard, retention, log, at },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

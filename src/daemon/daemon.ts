@@ -3,13 +3,18 @@ import type { Logger } from 'pino';
 import { AsyncTask, SimpleIntervalJob, ToadScheduler } from 'toad-scheduler';
 import { SluiceError } from '../model/error.ts';
 import { classify } from '../model/fault.ts';
-import { type Drained, type DrainPorts, drain, matchLake } from '../pipeline/index.ts';
+import { type Drained, type DrainPorts, drain, type Guard, type Loader, matchLake, type Retention } from '../pipeline/index.ts';
 import { Backoff } from './backoff.ts';
-import type { Chores } from './chores.ts';
+
+/** What a daemon works with. */
+export interface DaemonPorts extends DrainPorts {
+  readonly loader: Loader;
+  readonly guard: Guard;
+  readonly retention: Retention;
+}
 
 export interface DaemonOptions {
-  readonly ports: DrainPorts;
-  readonly chores: Chores;
+  readonly ports: DaemonPorts;
   readonly log: Logger;
   readonly intervalMs: number;
   /** Called after each batch, for a progress display. */
@@ -18,19 +23,22 @@ export interface DaemonOptions {
 
 /**
  * Drains periodically. States: waiting (another daemon leads) → leading → stopped.
- * One round at a time, however long it takes; a round drains until the buffer is empty, so a backlog waits for no interval.
+ * One round at a time, however long it takes; a round drains until the buffer is empty and nothing is to be loaded, so a backlog waits for no interval.
  * A fault that may pass is logged and tried again with back-off; any other ends the daemon.
  */
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #scheduler = new ToadScheduler();
   readonly #backoff = new Backoff({ firstMs: 250, longestMs: 30_000 });
+  /** A table that can't be read now, as while it is locked, holds no batch up. */
+  readonly #loadBackoff = new Backoff({ firstMs: 250, longestMs: 30_000 });
   readonly #done = Promise.withResolvers<void>();
   #round: Promise<void> = Promise.resolve();
   #stopping = false;
   #leading = false;
   #announcedWait = false;
   #notBefore = 0;
+  #loadNotBefore = 0;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -42,7 +50,7 @@ export class Daemon {
     const schedule = { milliseconds: this.#options.intervalMs, runImmediately: true };
     this.#scheduler.addSimpleIntervalJob(new SimpleIntervalJob(schedule, task, { preventOverrun: true }));
     // Beside the drain, not after it: what it guards against is that no drain ends.
-    const guard = new AsyncTask('guard', () => this.#options.chores.guard.check());
+    const guard = new AsyncTask('guard', () => this.#options.ports.guard.check());
     this.#scheduler.addSimpleIntervalJob(new SimpleIntervalJob({ milliseconds: GUARD_INTERVAL_MS }, guard, { preventOverrun: true }));
     return this.#done.promise;
   }
@@ -62,22 +70,24 @@ export class Daemon {
   }
 
   async #drainAll(): Promise<void> {
-    const { ports, chores, log, onBatch } = this.#options;
+    const { ports, log, onBatch } = this.#options;
     try {
-      chores.guard.begun();
+      ports.guard.begun();
       if (!this.#leading && !(await this.#takeLead())) return;
-      let drained: Drained;
+      let busy: boolean;
       do {
-        drained = await drain(ports);
-        this.#backoff.reset();
+        const drained = await drain(ports);
         if (drained.kind === 'batch') onBatch?.(drained);
-        await chores.guard.delivered(drained.kind === 'idle');
-        await chores.retention.step();
-      } while (drained.kind === 'batch' && !this.#stopping);
+        this.#backoff.reset();
+        await ports.guard.delivered(drained.kind === 'idle');
+        await ports.retention.step();
+        busy = (await this.#load(drained)) || drained.kind === 'batch';
+      } while (busy && !this.#stopping);
     } catch (error) {
       // Whatever happened, the session that held the leadership may be gone: compete again.
       this.#leading = false;
-      chores.guard.failed();
+      ports.guard.failed();
+      await ports.loader.close();
       const fault = classify(error);
       if (!fault.retry) {
         this.#stopping = true;
@@ -89,7 +99,23 @@ export class Daemon {
       this.#notBefore = Date.now() + waitMs;
       log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, fault.message);
     } finally {
-      chores.guard.ended();
+      ports.guard.ended();
+    }
+  }
+
+  async #load(drained: Drained): Promise<boolean> {
+    if (Date.now() < this.#loadNotBefore) return false;
+    try {
+      const busy = await this.#options.ports.loader.step(drained);
+      this.#loadBackoff.reset();
+      return busy;
+    } catch (error) {
+      const fault = classify(error);
+      if (!fault.retry) throw error;
+      const waitMs = this.#loadBackoff.next();
+      this.#loadNotBefore = Date.now() + waitMs;
+      this.#options.log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, `loading: ${fault.message}`);
+      return false;
     }
   }
 
@@ -114,15 +140,16 @@ const GUARD_INTERVAL_MS = 1_000;
 const ONCE_PATIENCE_MS = 15_000;
 
 /**
- * Drain until the buffer is empty.
- * @throws SluiceError another_daemon_leads; or the fault, if it may not pass or did not within 15 seconds
+ * Drain until the buffer is empty and all loads are done.
+ * @param stop ends it between two batches, or parts of a load
+ * @throws SluiceError interrupted, another_daemon_leads; or the fault, if it may not pass or did not within 15 seconds
  */
 export async function drainOnce({
   ports,
-  chores,
   log,
   onBatch,
-}: Omit<DaemonOptions, 'intervalMs' | 'chores'> & Partial<Pick<DaemonOptions, 'chores'>>): Promise<void> {
+  stop,
+}: Omit<DaemonOptions, 'intervalMs'> & { readonly stop?: AbortSignal }): Promise<void> {
   const backoff = new Backoff({ firstMs: 250, longestMs: 2_000 });
   let end = Date.now() + ONCE_PATIENCE_MS;
   for (;;) {
@@ -132,16 +159,17 @@ export async function drainOnce({
       }
       await matchLake(ports);
       for (;;) {
+        if (stop?.aborted) throw new SluiceError('interrupted', 'Stopped by a signal before all was done.', 'Run it again: it goes on.');
         const drained = await drain(ports, { watchNow: true });
-        if (drained.kind === 'idle') {
-          await chores?.guard.delivered(true);
-          while (await chores?.retention.step());
-          return;
-        }
-        onBatch?.(drained);
+        await ports.guard.delivered(drained.kind === 'idle');
+        const aging = await ports.retention.step();
+        const loading = await ports.loader.step(drained);
+        if (drained.kind === 'batch') onBatch?.(drained);
+        else if (!loading && !aging) return;
         end = Date.now() + ONCE_PATIENCE_MS;
       }
     } catch (error) {
+      await ports.loader.close();
       const fault = classify(error);
       const mayPass = fault.retry || fault.code === 'another_daemon_leads';
       if (!mayPass || Date.now() > end) throw error;

@@ -1,3 +1,2 @@
-export type { Chores } from './chores.ts';
 export { type ComposeOptions, type Composition, compose } from './compose.ts';
 export { Daemon, type DaemonOptions, drainOnce } from './daemon.ts';

@@ -2,11 +2,12 @@ import { SluiceError } from '../model/error.ts';
 import type { Stager } from '../pipeline/ports.ts';
 import type { Engine } from './engine.ts';
 import { type ExtensionPlaces, resolveExtension } from './extensions.ts';
-import { fifoStager } from './stage-fifo.ts';
-import { postgresStager } from './stage-postgres.ts';
+import type { RowSource } from './row-source.ts';
+import { fifoRows, fifoStager } from './stage-fifo.ts';
+import { postgresRows, postgresStager } from './stage-postgres.ts';
 
 /**
- * The stager for this machine. 'extension' rejects with `extension_missing` where there is none, 'fifo' never looks, 'auto' takes the
+ * The stager for this machine, and how rows are read for loads. 'extension' rejects with `extension_missing` where there is none, 'fifo' never looks, 'auto' takes the
  * extension where it can be loaded and else the FIFO.
  */
 export async function chooseStager(
@@ -14,15 +15,15 @@ export async function chooseStager(
   places: ExtensionPlaces,
   staging: 'auto' | 'extension' | 'fifo',
   streamRows?: number,
-): Promise<{ stager: Stager; way: 'extension' | 'fifo' }> {
+): Promise<{ stager: Stager; rows: RowSource; way: 'extension' | 'fifo' }> {
   if (staging !== 'fifo') {
     try {
       await resolveExtension(engine, 'postgres_scanner', places);
-      return { stager: postgresStager(engine, streamRows), way: 'extension' };
+      return { stager: postgresStager(engine, streamRows), rows: postgresRows(), way: 'extension' };
     } catch (error) {
       if (staging === 'extension' || !(error instanceof SluiceError)) throw error;
       engine.log.info({ reason: error.code }, 'staging through a FIFO: the postgres extension cannot be loaded');
     }
   }
-  return { stager: fifoStager(engine), way: 'fifo' };
+  return { stager: fifoStager(engine), rows: fifoRows(engine), way: 'fifo' };
 }

@@ -28,6 +28,8 @@ export async function alterTable(sql: Sql, { was, table, changes }: Evolution): 
   if (changes.length === 0) return;
   const places = placesOf(table);
   const before = was && placesOf(was);
+  // While a state is held, that of before may be shown at its place.
+  if (was?.held && (table.dropped || inLake(was.lake) !== inLake(table.lake))) await sql.run(`DROP TABLE IF EXISTS ${full(was.lake)}`);
   if (table.dropped) {
     await sql.run(`DROP TABLE IF EXISTS ${full((before ?? places).state)}`);
     return;
@@ -43,7 +45,7 @@ export async function alterTable(sql: Sql, { was, table, changes }: Evolution): 
 
 /** Make the history anew where the table has changed; that of a table that is gone stays. */
 export async function alterHistory(sql: Sql, { was, table, changes }: Evolution): Promise<void> {
-  if (changes.length === 0 || table.dropped) return;
+  if (changes.length === 0 || table.dropped || (table.held && !table.held.shown)) return;
   const before = was && placesOf(was).history;
   if (before && inLake(before) !== inLake(placesOf(table).history)) await dropHistory(sql, before);
   await makeHistory(sql, table);

@@ -33,6 +33,11 @@ export interface Engine extends Sql {
   kinds(sql: string): Promise<StatementType[]>;
   /** Run `work` with nobody else on the connection. Not reentrant: inside, use the `Sql` that it is given. */
   exclusive<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /**
+   * Run `work` on a connection of its own, beside whatever runs on the engine's. It sees the same databases, but no temp tables; what it makes in
+   * `memory` is there for all. Where the engine is opened anew meanwhile, `work` fails.
+   */
+  beside<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /** Grows each time the engine had to be opened anew: what was attached, staged or set before is gone. Ask inside `exclusive`. */
   readonly generation: number;
   /** Load an extension by name or by quoted path; an engine that has to be opened anew loads it again. */
@@ -100,6 +105,17 @@ async function openDatabase(settings: Record<string, string>): Promise<Database>
   }
 }
 
+function sqlOf(query: (sql: string, params?: Params) => Promise<DuckDBMaterializedResult>): Sql {
+  return {
+    run: async (sql, params) => (await query(sql, params)).rowsChanged,
+    rows: async (sql, params) => toRows(await query(sql, params)),
+    table: async (sql, params) => {
+      const result = await query(sql, params);
+      return { columns: toColumns(result), rows: await toRows(result) };
+    },
+  };
+}
+
 /** A file stays locked until connection and instance are both closed. */
 function closeDatabase({ instance, connection }: Database): void {
   connection.closeSync();
@@ -125,6 +141,8 @@ class DuckDBEngine implements Engine {
   /** Settles when the last one in the queue is done; never rejects. */
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** Work on connections of its own that has not ended. */
+  readonly #beside = new Set<Promise<unknown>>();
 
   constructor(database: Database, settings: Record<string, string>, version: string, platform: string, log: Logger) {
     this.#database = database;
@@ -132,14 +150,7 @@ class DuckDBEngine implements Engine {
     this.version = version;
     this.platform = platform;
     this.log = log;
-    this.#sql = {
-      run: async (sql, params) => (await this.#query(sql, params)).rowsChanged,
-      rows: async (sql, params) => toRows(await this.#query(sql, params)),
-      table: async (sql, params) => {
-        const result = await this.#query(sql, params);
-        return { columns: toColumns(result), rows: await toRows(result) };
-      },
-    };
+    this.#sql = sqlOf((sql, params) => this.#query(sql, params));
   }
 
   run(sql: string, params?: Params): Promise<number> {
@@ -188,6 +199,25 @@ class DuckDBEngine implements Engine {
     return mine;
   }
 
+  async beside<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new Error('the lake engine is closed');
+    const connection = await this.#database.instance.connect();
+    const mine = (async () => {
+      try {
+        await connection.run(`SET TimeZone = ${literal('UTC')}`);
+        return await work(sqlOf((sql, params) => connection.run(sql, params)));
+      } finally {
+        connection.closeSync();
+      }
+    })();
+    this.#beside.add(mine);
+    try {
+      return await mine;
+    } finally {
+      this.#beside.delete(mine);
+    }
+  }
+
   interrupt(): void {
     if (!this.#closed) this.#database.connection.interrupt();
   }
@@ -196,6 +226,7 @@ class DuckDBEngine implements Engine {
     await this.#last;
     if (this.#closed) return;
     this.#closed = true;
+    await Promise.allSettled(this.#beside);
     closeDatabase(this.#database);
   }
 
@@ -209,6 +240,7 @@ class DuckDBEngine implements Engine {
   }
 
   async #reopen(): Promise<void> {
+    await Promise.allSettled(this.#beside);
     const database = await openDatabase(this.#settings);
     closeDatabase(this.#database);
     this.#database = database;

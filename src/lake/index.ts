@@ -16,7 +16,8 @@ export {
 export { openLake } from './lake.ts';
 export { type ProjectedColumn, type Projection, projectColumns, projectTable } from './projection.ts';
 export { openForQuery, type QueryLake } from './query.ts';
-export { type RebuildOptions, type Rebuilt, readTables, rebuildTable } from './rebuild.ts';
+export { type RebuildOptions, readTables, rebuildTable } from './rebuild.ts';
 export { readRegistry } from './registry.ts';
+export type { Rebuilt } from './replay.ts';
 export type { Column, Row } from './rows.ts';
 export { whileLocked } from './while-locked.ts';

@@ -5,24 +5,30 @@ import type { LakeTable } from '../model/table.ts';
 import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
+import { capGaps, closeGap, readGaps, recordGap } from './gaps.ts';
+import { moveAnchor, writeLedger } from './ledger.ts';
+import { openLoads } from './loads.ts';
+import { type OnOneThread, withOneThread } from './one-thread.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import { retainSlice } from './retain.ts';
+import type { RowSource } from './row-source.ts';
 import type { Row } from './rows.ts';
-import { LakeSession } from './session.ts';
+import { type Fence, LakeSession } from './session.ts';
 import { forgetStage, incomplete, STAGE, stageLogged, stageNothing } from './stage.ts';
+import { fifoRows } from './stage-fifo.ts';
 import { statement } from './statement.ts';
 import { applyTables, type TableBatch } from './typed-apply.ts';
 
 /**
  * The lake on an engine into which its extensions are loaded (`extensionsFor`). Nothing is opened before `acquire`; closing the lake leaves
- * the engine open. Batches are applied from the engine's staging table, so the stager must use the same engine.
+ * the engine open. Loads read by `rows`, the way that goes with the stager. Batches are applied from the engine's staging table, so the stager must use the same engine.
  *
  * Codes of rejections: `lake_already_holds`, `lake_conflict` (call `acquire` again), `lake_locked`, `lake_full`, `lake_denied`,
  * `lake_unreachable`, `lake_engine_broken`, `lake_memory`, `lake_damaged`, `stage_incomplete`, else `lake_failed`. After `lake_unreachable` or `lake_engine_broken` from `apply` the commit may have
  * happened: ask `find`.
  */
-export function openLake(engine: Engine, config: LakeConfig): Lake {
+export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = fifoRows(engine)): Lake {
   const session = new LakeSession(engine, config);
   // Only a writer changes the registry, and every writer moves the anchor.
   let cached: { at: number; tables: readonly LakeTable[] } | undefined;
@@ -30,7 +36,12 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
     if (cached === undefined || cached.at !== session.seen) cached = { at: session.seen ?? -1, tables: await readRegistry(sql) };
     return cached.tables;
   };
+  const forgetRegistry = () => {
+    cached = undefined;
+  };
+  const loads = openLoads({ engine, session, rows, registry, forgetRegistry });
   return {
+    loads,
     acquire: () => session.acquire(),
     release: () => session.release(),
     close: () => session.close(),
@@ -64,14 +75,13 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       if (changed.length === 0) return 0;
       return session.write('following schema changes', async (sql, fence) => {
         fence.check();
-        const [last] = await sql.rows(
-          'SELECT source_ordinal FROM lake.sluice.batch WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)',
-        );
+        const [last] = await sql.rows('SELECT source_ordinal FROM lake.sluice.batch ORDER BY batch_id DESC LIMIT 1');
         const batchId = fence.lastBatchId + 1;
         await applyTables(sql, batchId, changed);
         // A row of the ledger, though it brought no changes: what goes with a table has a time, and other writers learn that the registry is another.
-        const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal), kind: 'schema' as const, cut };
-        await endBatch(sql, batchId, batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+        const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal ?? 0), kind: 'schema' as const, cut };
+        await writeLedger(sql, batchId, batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+        await moveAnchor(sql, batchId);
         return { value: changed.length, lastBatchId: batchId };
       });
     },
@@ -80,9 +90,8 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       const prepared = await session.use('preparing', async (sql) =>
         prepareTables(sql, await registry(sql), tables, staged.contents.changes, session.seen),
       );
-      const threads = Number((await engine.rows("SELECT current_setting('threads') AS n"))[0]?.n);
-      const applied = await session
-        .write(`applying batch ${batch.id}`, async (sql, fence) => {
+      const applied = await withOneThread(engine, (onOneThread) =>
+        session.write(`applying batch ${batch.id}`, async (sql, fence) => {
           const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
           if (held !== undefined) {
             session.accept(Number(held.batch_id));
@@ -93,14 +102,14 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
             );
           }
           fence.check();
-          const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, threads);
+          const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, onOneThread);
           return { value, lastBatchId: value.batchId };
-        })
-        // A transaction that failed could not set it back.
-        .finally(() => engine.run(`SET threads = ${threads}`));
+        }),
+      );
       // Asking for the registry costs a transaction of the catalog, 30 ms of a small batch: it is what it was unless this batch changed it.
       const same = prepared.every(({ evolution }) => evolution.changes.length === 0 && evolution.replaces === undefined);
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
+      if (applied.quiet) loads.kept(applied.batchId);
       await engine.exclusive(async (sql) => {
         await forgetStage(sql);
         await sql.run('DROP TABLE IF EXISTS temp.typed_last').catch(() => undefined);
@@ -111,40 +120,34 @@ export function openLake(engine: Engine, config: LakeConfig): Lake {
       );
       return applied;
     },
-    recordGap: (gap) =>
-      session.write('recording a gap', async (sql, fence) => {
-        fence.check();
-        // An update that changes nothing is still one for DuckLake: it fences the gap as a batch is fenced.
-        await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
-        const written = await sql.run(GAP, {
-          epoch: gap.epoch,
-          from: gap.from,
-          to: gap.to,
-          cause: gap.cause,
-          after_xid: gap.afterXid ?? null,
-          tables: gap.tables === undefined ? null : JSON.stringify(gap.tables),
-        });
-        return { value: written > 0, lastBatchId: fence.lastBatchId };
+    recordGap: (gap) => session.write('recording a gap', (sql, fence) => fenced(sql, fence, () => recordGap(sql, gap, fence.lastBatchId))),
+    gaps: () => session.use('reading the gaps', readGaps),
+    closeGap: (gapId, repaired) => session.write('closing a gap', (sql, fence) => fenced(sql, fence, () => closeGap(sql, gapId, repaired))),
+    capGaps: (xid) => session.write('renumbering gaps', (sql, fence) => fenced(sql, fence, () => capGaps(sql, xid))),
+    accounted: (ids) =>
+      session.use('looking up batches', async (sql) => {
+        const rows = await sql.rows(statement('accounted'), { ids: JSON.stringify(ids) });
+        return rows.map(({ id }) => String(id));
       }),
     retain: (before, slice) =>
       session.write('taking old changes away', async (sql, fence) => {
         fence.check();
         const value = await retainSlice(sql, before, await registry(sql), slice);
-        // An update that changes nothing is still one for DuckLake; where there was nothing to do, none is needed.
-        if (value !== undefined) await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
-        return { value, lastBatchId: fence.lastBatchId };
+        // Where there was nothing to do, nothing is committed.
+        return value === undefined ? { value, lastBatchId: fence.lastBatchId } : fenced(sql, fence, async () => value);
       }),
     source: () =>
       session.use('reading the ledger', async (sql) => {
-        const [row] = await sql.rows(LAST_SOURCE);
+        const [row] = await sql.rows(statement('source'));
         if (row === undefined) return undefined;
         return {
           systemIdentifier: String(row.system_identifier),
           timeline: Number(row.timeline),
           database: String(row.database),
           epoch: String(row.epoch),
-          lastOrdinal: Number(row.source_ordinal),
+          batch: text(row.batch),
           lastCut: String(row.cut),
+          lastSeq: text(row.last_seq),
         };
       }),
   };
@@ -154,16 +157,12 @@ const FIND = 'SELECT batch_uuid, batch_id, "rows", first_seq, last_seq FROM lake
 // The ordinal and the cut change nothing in the answer (a batch keeps them), but let DuckLake skip the ledger's older files.
 const HELD = `SELECT batch_id FROM lake.sluice.batch
   WHERE source_ordinal = $ordinal::BIGINT AND cut_ts = $cut::TIMESTAMPTZ AND batch_uuid = $batch_uuid::UUID LIMIT 1`;
-// A crash and the epoch after it are one gap; the others don't end an epoch, so they are told apart by the end that is fixed, and hide no crash.
-const GAP = `INSERT INTO lake.sluice.gap (epoch, from_ts, to_ts, cause, noted_ts, after_xid, tables)
-  SELECT $epoch, $from::TIMESTAMPTZ, $to::TIMESTAMPTZ, $cause, now(), $after_xid::BIGINT, $tables::JSON
-  WHERE NOT EXISTS (FROM lake.sluice.gap WHERE epoch = $epoch
-    AND CASE $cause WHEN 'other_lake' THEN cause = $cause AND to_ts = $to::TIMESTAMPTZ
-      WHEN 'source_restored' THEN cause = $cause AND from_ts = $from::TIMESTAMPTZ
-      WHEN 'paused' THEN cause = $cause AND from_ts = $from::TIMESTAMPTZ AND to_ts = $to::TIMESTAMPTZ
-      ELSE cause NOT IN ('other_lake', 'source_restored', 'paused') END)`;
-const LAST_SOURCE = `SELECT system_identifier, timeline, "database", epoch, source_ordinal, strftime(cut_ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS cut FROM lake.sluice.batch
-  WHERE batch_id = (SELECT last_batch_id FROM lake.sluice.anchor)`;
+/** What is no batch is fenced as one: an update that changes nothing is still one for DuckLake. */
+async function fenced<T>(sql: Sql, fence: Fence, work: () => Promise<T>): Promise<{ value: T; lastBatchId: number }> {
+  fence.check();
+  await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
+  return { value: await work(), lastBatchId: fence.lastBatchId };
+}
 
 async function applyStaged(
   sql: Sql,
@@ -172,21 +171,21 @@ async function applyStaged(
   source: SourceIdentity,
   batchId: number,
   tables: readonly TableBatch[],
-  threads: number,
+  onOneThread: OnOneThread,
 ): Promise<Applied> {
   const { contents, from } = staged;
   if (contents.batch !== batch.id) throw incomplete(`batch ${contents.batch} is staged, batch ${batch.id} was expected`);
   await sql.run(statement('names'), { tables: JSON.stringify(contents.tables) });
-  const streams = from !== STAGE;
-  // One thread reads the source. The others of the engine would wait for it by spinning, and take a core from PostgreSQL where it runs beside.
-  if (streams) await sql.run('SET threads = 1');
-  if (contents.rows > 0) {
+  const log = async () => {
+    if (contents.rows === 0) return;
     await sql.run(statement('log', { from }), { batch_id: batchId }).catch((error: unknown) => {
       throw staged.failure(error);
     });
-  }
-  if (streams) {
-    await sql.run(`SET threads = ${threads}`);
+  };
+  if (from === STAGE) await log();
+  else {
+    // One thread reads the source. The others of the engine would wait for it by spinning, and take a core from PostgreSQL where it runs beside.
+    await onOneThread(sql, log);
     await stageLogged(sql, batchId);
   }
   const [found] = await sql.rows(statement('staged'));
@@ -196,34 +195,13 @@ async function applyStaged(
   const firstSeq = text(found?.first_seq);
   const lastSeq = text(found?.last_seq);
   await applyTables(sql, batchId, tables);
-  await endBatch(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
+  await writeLedger(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
+  await moveAnchor(sql, batchId);
   const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
-  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed };
-}
-
-/** The ledger's row and the anchor, with which every batch ends. */
-async function endBatch(
-  sql: Sql,
-  batchId: number,
-  { id, ordinal, kind, cut }: Omit<Batch, 'kind'> & { readonly kind: Batch['kind'] | 'schema' },
-  { rows, firstSeq, lastSeq }: Pick<Applied, 'rows' | 'firstSeq' | 'lastSeq'>,
-  source: SourceIdentity,
-): Promise<void> {
-  await sql.run(statement('ledger'), {
-    batch_id: batchId,
-    batch_uuid: id,
-    source_ordinal: ordinal,
-    kind,
-    cut,
-    rows,
-    first_seq: firstSeq,
-    last_seq: lastSeq,
-    system_identifier: source.systemIdentifier,
-    timeline: source.timeline,
-    database: source.database,
-    epoch: source.epoch,
-  });
-  await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = $batch_id::BIGINT', { batch_id: batchId });
+  const quiet =
+    changed.length === 0 &&
+    tables.every(({ evolution, truncates, unable }) => evolution.replaces === undefined && truncates.length + unable.length === 0);
+  return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed, quiet };
 }
 
 function toApplied(row: Row | undefined): Applied | undefined {
@@ -235,6 +213,7 @@ function toApplied(row: Row | undefined): Applied | undefined {
     firstSeq: text(row.first_seq),
     lastSeq: text(row.last_seq),
     changed: [],
+    quiet: false,
   };
 }
 

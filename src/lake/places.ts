@@ -6,9 +6,13 @@ export interface Place {
   readonly name: string;
 }
 
-/** Where a table of the source lies in the lake. */
-export function placesOf({ lake: { schema, name } }: LakeTable): { state: Place; changes: Place; history: Place } {
-  return { state: { schema, name }, changes: { schema: `${schema}_changes`, name }, history: { schema: `${schema}_history`, name } };
+/** Where a table of the source lies in the lake. A state that is not complete yet lies under a name that nobody asks for. */
+export function placesOf({ lake: { schema, name }, held }: LakeTable): { state: Place; changes: Place; history: Place } {
+  return {
+    state: { schema, name: held ? `${name} (sluice load)` : name },
+    changes: { schema: `${schema}_changes`, name },
+    history: { schema: `${schema}_history`, name },
+  };
 }
 
 /** Quoted and without the catalog: as views name it, which must not know under what name the lake is attached. */

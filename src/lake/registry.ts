@@ -18,6 +18,7 @@ export async function readRegistry(sql: Sql, lake = 'lake'): Promise<LakeTable[]
     partitions: JSON.parse(String(row.partitions)),
     ...(row.before !== null && { before: JSON.parse(String(row.before)) }),
     dropped: row.dropped === true,
+    ...(row.held !== null && { held: JSON.parse(String(row.held)) }),
   }));
 }
 
@@ -42,6 +43,7 @@ export async function register(sql: Sql, tables: readonly LakeTable[]): Promise<
       partitions: JSON.stringify(table.partitions),
       before: table.before === undefined ? null : JSON.stringify(table.before),
       dropped: table.dropped,
+      held: table.held === undefined ? null : JSON.stringify(table.held),
     });
   }
 }

@@ -13,6 +13,7 @@ import { SluiceError } from '../model/error.ts';
 import type { BatchReader, Stager } from '../pipeline/ports.ts';
 import type { Engine, Sql } from './engine.ts';
 import { redact, secretsOf } from './redact.ts';
+import type { RowSource } from './row-source.ts';
 import { literal } from './sql.ts';
 import { REMEDY, stageError, stageWith } from './stage.ts';
 
@@ -34,28 +35,53 @@ export function fifoStager(engine: Engine): Stager {
   return {
     stage(reader: BatchReader, contents: Contents): Promise<Staged> {
       return engine.exclusive(async (sql) => {
-        const folder = await mkdtemp(join(tmpdir(), 'sluice-fifo-'));
         try {
-          for (const lineSize of LINE_SIZES) {
-            try {
-              return await stageWith(sql, contents, () => fill(sql, reader, join(folder, `batch-${lineSize}.csv`), lineSize));
-            } catch (error) {
-              if (!isLineTooLong(error) || lineSize === LINE_SIZES.at(-1)) throw error;
-              engine.log.info({ lineSize }, 'the batch has a wider value than expected, staging it again');
-            }
-          }
-          throw new Error('unreachable');
+          return await widening(engine.log, (fifo, lineSize) =>
+            stageWith(sql, contents, () => fill(sql, reader, fifo, insertStatement(fifo, lineSize))),
+          );
         } catch (error) {
           throw stageError(error, secretsOf(reader.dsn));
-        } finally {
-          await rm(folder, { recursive: true, force: true });
         }
       });
     },
   };
 }
 
-async function fill(sql: Sql, reader: BatchReader, fifo: string, lineSize: number): Promise<void> {
+/** Reads rows for loads as a batch is read: all of them texts. */
+export function fifoRows(engine: Engine): RowSource {
+  return {
+    native: false,
+    async read(sql, reader, columns, statement) {
+      const types = `{${columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ')}}`;
+      try {
+        await widening(engine.log, (fifo, lineSize) => fill(sql, reader, fifo, statement(readCsv(fifo, lineSize, types))));
+      } catch (error) {
+        throw stageError(error, secretsOf(reader.dsn));
+      }
+    },
+  };
+}
+
+/** Try with lines of each size until they are long enough. */
+async function widening<T>(log: Engine['log'], attempt: (fifo: string, lineSize: number) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-fifo-'));
+  try {
+    for (const lineSize of LINE_SIZES) {
+      try {
+        return await attempt(join(folder, `batch-${lineSize}.csv`), lineSize);
+      } catch (error) {
+        if (!isLineTooLong(error) || lineSize === LINE_SIZES.at(-1)) throw error;
+        log.info({ lineSize }, 'a value is wider than expected, reading again');
+      }
+    }
+    throw new Error('unreachable');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Run a statement that reads the FIFO, and write the reader's rows into it. */
+async function fill(sql: Sql, reader: BatchReader, fifo: string, statement: string): Promise<void> {
   await promisify(execFile)('mkfifo', ['-m', '600', fifo]);
   const source = await reader.copyCsv().catch((error: unknown) => {
     throw sourceError(error, reader);
@@ -66,7 +92,7 @@ async function fill(sql: Sql, reader: BatchReader, fifo: string, lineSize: numbe
     early = error;
   });
   let failed = false;
-  const loading = sql.run(insertStatement(fifo, lineSize));
+  const loading = sql.run(statement);
   loading.catch(() => {
     failed = true;
   });
@@ -112,10 +138,17 @@ async function openForWriting(fifo: string, failed: () => boolean): Promise<numb
   }
 }
 
+const BATCH = `{cdc_seq: 'BIGINT', cdc_xid: 'BIGINT', cdc_ts: 'TIMESTAMPTZ', cdc_op: 'VARCHAR', table_id: 'INTEGER', data: 'VARCHAR', context: 'VARCHAR'}`;
+
 function insertStatement(fifo: string, lineSize: number): string {
-  return `INSERT INTO temp.stage SELECT * REPLACE (coalesce(TRY_CAST(data AS JSON), to_json(data)) AS data, coalesce(TRY_CAST(context AS JSON), to_json(context)) AS context) FROM read_csv(${literal(fifo)}, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"',
+  return `INSERT INTO temp.stage SELECT * REPLACE (coalesce(TRY_CAST(data AS JSON), to_json(data)) AS data, coalesce(TRY_CAST(context AS JSON), to_json(context)) AS context)
+    FROM ${readCsv(fifo, lineSize, BATCH)}`;
+}
+
+function readCsv(fifo: string, lineSize: number, columns: string): string {
+  return `read_csv(${literal(fifo)}, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"',
     nullstr = '', allow_quoted_nulls = false, new_line = '\\n', strict_mode = true, max_line_size = ${lineSize}, buffer_size = ${2 * lineSize}, parallel = false,
-    columns = {cdc_seq: 'BIGINT', cdc_xid: 'BIGINT', cdc_ts: 'TIMESTAMPTZ', cdc_op: 'VARCHAR', table_id: 'INTEGER', data: 'VARCHAR', context: 'VARCHAR'})`;
+    columns = ${columns})`;
 }
 
 /** PostgreSQL writes no malformed CSV, so a line that seems to lack its closing quote was wider than the buffer. */

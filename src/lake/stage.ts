@@ -1,12 +1,13 @@
-import type { Contents, Staged } from '../model/batch.ts';
+import type { Contents, Staged, TableContents } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Sql } from './engine.ts';
 import { lakeError } from './errors.ts';
+import { statement } from './statement.ts';
 
 /**
- * A staged column as JSON that DuckDB can read. PostgreSQL's check stands for its own (0.4 s of one core per million rows), but for a text that is
- * JSON to PostgreSQL and not to DuckDB: a lone surrogate such as "\\ud800" in a json column. It is kept as a JSON string that holds that text,
- * rather than stopping the batch for ever.
+ * A staged column as JSON that DuckDB can read. `postgres_query` gives json as VARCHAR, so DuckDB's cast checks every text once more, and one
+ * that it refuses would stop the batch for ever. PostgreSQL's JSON is DuckDB's but for a lone surrogate such as "\\ud800" in a json column: such a
+ * text is kept as a JSON string that holds it.
  */
 export function stagedJson(column: string): string {
   return `CASE WHEN contains(${column}::VARCHAR, '\\u') THEN coalesce(TRY_CAST(${column}::VARCHAR AS JSON), to_json(${column}::VARCHAR)) ELSE ${column} END`;
@@ -60,6 +61,26 @@ export async function stageWith(sql: Sql, contents: Contents, fill: () => Promis
 
 /** The staging table as Staged.from. */
 export const STAGE = 'temp.stage';
+
+/** What lies in temp.stage, by table id; of a batch from the source, the source tells. */
+export async function stagedContents(sql: Sql): Promise<Map<number, TableContents>> {
+  const rows = await sql.rows(statement('staged_contents'));
+  const truncates = await sql.rows(statement('staged_truncates'));
+  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
+  return new Map(
+    rows.map(({ table_id, n, last_seq, context }) => [
+      Number(table_id),
+      {
+        rows: Number(n),
+        lastSeq: String(last_seq),
+        context: context === true,
+        truncates: truncates
+          .filter((row) => row.table_id === table_id)
+          .map((row) => ({ seq: String(row.cdc_seq), bound: text(row.bound), partition: text(row.partition) })),
+      },
+    ]),
+  );
+}
 
 /** A failure to read the batch: `lake_full` and `lake_memory` are the engine's, everything else is the source's. */
 export function stageError(error: unknown, secrets: readonly string[]): SluiceError {

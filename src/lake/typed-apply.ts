@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Truncate } from '../model/batch.ts';
 import type { Evolution } from '../model/evolution.ts';
 import type { LakeTable } from '../model/table.ts';
@@ -26,9 +27,15 @@ export interface TableBatch {
 export async function applyTables(sql: Sql, batchId: number, tables: readonly TableBatch[]): Promise<void> {
   for (const { displaced } of tables) {
     if (!displaced) continue;
-    for (const table of ['"table"', 'batch_table']) {
+    for (const table of ['"table"', 'batch_table', 'load']) {
       await sql.run(`UPDATE lake.sluice.${table} SET table_id = ${displaced.free} WHERE table_id = ${displaced.id}`);
     }
+  }
+  // Loads go with the table, or are for the one that has come in its place.
+  for (const { evolution } of tables) {
+    const { replaces, table } = evolution;
+    if (replaces === undefined || replaces === table.id) continue;
+    await sql.run(`UPDATE lake.sluice.load SET table_id = ${table.id} WHERE table_id = ${replaces}`);
   }
   // What is gone first: another table may have come in its place.
   const ordered = [...tables].sort((a, b) => Number(b.evolution.table.dropped) - Number(a.evolution.table.dropped));
@@ -46,7 +53,11 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   if (replaced.length > 0) await sql.run(`DELETE FROM lake.sluice."table" WHERE table_id IN (${replaced.join(', ')})`);
   await register(
     sql,
-    evolved.map(({ table, was }) => (was === undefined ? table : { ...table, before: { batch: batchId, columns: was.columns } })),
+    evolved.map(({ table, was }) => ({
+      ...table,
+      ...(was && { before: { batch: batchId, columns: was.columns } }),
+      ...(table.held?.since === 0 && { held: { ...table.held, since: batchId } }),
+    })),
   );
 }
 
@@ -95,6 +106,7 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
       detail,
     });
   }
+  await noteForLoads(sql, batchId, batch, needsLoad.length > 0);
   const grown = await applyChanges(sql, batchId, batch, typed);
   if (table.dropped || !typed) return;
   await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }), {
@@ -109,6 +121,29 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
     table_name: table.lake.name,
     losses: JSON.stringify(typed.losses),
   });
+}
+
+/** A load that nobody waits for. */
+const UNASKED = { sample: null, gap_id: null, asked: false };
+
+/** What a batch means for loads of its table: what one at work has read may not be true any more, and rows may have changed that no trigger saw. */
+async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, unable }: TableBatch, incomplete: boolean): Promise<void> {
+  const { table, changes } = evolution;
+  if (truncates.length + unable.length > 0 || changes.length > 0) {
+    await sql.run(statement('load_disturb'), { table_id: table.id, batch_id: batchId });
+  }
+  // Whatever is asked for fills a state that is held.
+  if (table.held && !table.dropped && changes.length > 0) {
+    const [open] = await sql.rows('SELECT 1 FROM lake.sluice.load WHERE table_id = $id::INTEGER AND done_ts IS NULL LIMIT 1', {
+      id: table.id,
+    });
+    if (!open) await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', ...UNASKED });
+  }
+  // ALTER TYPE … USING computes values anew.
+  const unseen = incomplete || changes.some(({ change }) => change === 'needs_load' || change === 'type_changed');
+  if (unseen && !table.held && !table.dropped) {
+    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'compare', ...UNASKED });
+  }
 }
 
 function typeBatch(sql: Sql, batchId: number, { evolution, truncates }: TableBatch, toType: ToType): Promise<Typed> {

@@ -68,6 +68,10 @@ export async function typeChanges(
       for (const row of await sql.rows(`SELECT cdc_seq FROM ${some}`))
         losses.push({ seq: String(row.cdc_seq), column: null, reason: 'captured under a column name that is not known' });
     }
+    if (found.length === 0) {
+      for (const row of await sql.rows(`SELECT cdc_seq FROM ${some} WHERE json_type(data) <> 'OBJECT'`))
+        losses.push({ seq: String(row.cdc_seq), column: null, reason: 'the row is no JSON' });
+    }
     if ((await insertStrict(insert(projection.strict(some)))) === Number(n)) continue;
     for (const row of await sql.rows(projection.losses(without(some)))) {
       losses.push({
@@ -101,7 +105,10 @@ export async function typeIntoLog(sql: Sql, batchId: number, log: string, evolut
   return { relation, logged: true, context: false, losses: rest.losses };
 }
 
-/** Fewer changes than this are typed into a temp table: each look into a DuckLake costs milliseconds. */
+/**
+ * Fewer changes of a table than this are typed into a temp table: each look into a DuckLake costs milliseconds. Not the number of
+ * postgresStager, though equal to it: a batch that is staged may go straight as well, and a large batch may have few changes of a table.
+ */
 const MANY = 50_000;
 
 export function goesStraight({ changes, was }: Evolution, { rows, context, last }: ToType): boolean {

@@ -98,6 +98,8 @@ function follow(known: LakeTable, now: SourceTable, others: readonly LakeTable[]
       key: now.key,
       own: names.own,
       partitions: partitionsOf(now),
+      // Its first key: rows from before have no state yet.
+      ...(known.key === null && now.key !== null && !known.held && heldAtFirst(now)),
     },
     changes,
     was: known,
@@ -138,6 +140,11 @@ function empty(now: SourceTable): LakeTable {
   };
 }
 
+/** Since 0 stands for the batch that the evolution goes with. */
+function heldAtFirst({ loads }: SourceTable): Pick<LakeTable, 'held'> {
+  return loads ? { held: { since: 0, shown: false } } : {};
+}
+
 /** The lake keeps its columns, its key and its name; a value still comes to its column when the source has renamed that. */
 function frozen(known: LakeTable, now: SourceTable): LakeTable {
   const source = (column: LakeColumn) => now.columns.find(({ attnum }) => attnum === column.attnum)?.name ?? column.source;
@@ -160,7 +167,7 @@ function added(now: SourceTable, tables: readonly LakeTable[]): Evolution {
       tables.filter((table) => table !== before),
     );
   const own = lakeColumnNames(now.columns).own;
-  const table = { ...empty(now), lake: placeOf(wantedName(now), tables), columns: columnsOf(now), key: now.key, own };
+  const table = { ...empty(now), lake: placeOf(wantedName(now), tables), columns: columnsOf(now), key: now.key, own, ...heldAtFirst(now) };
   return { table, changes: [{ change: 'table_added' }] };
 }
 
@@ -171,7 +178,7 @@ function replaced(before: LakeTable, now: SourceTable, others: readonly LakeTabl
   const was = byName(before, now);
   const wanted = wantedName(now);
   const lake = sameName(before.wanted, wanted) ? before.lake : placeOf(wanted, others, before.lake);
-  const table = { ...empty(now), lake, columns, key: now.key, own, left: leftOf(was, columns, own) };
+  const table = { ...empty(now), lake, columns, key: now.key, own, left: leftOf(was, columns, own), ...heldAtFirst(now) };
   return { table, changes: [{ change: 'table_replaced' }], was, replaces: before.id };
 }
 

@@ -22,6 +22,8 @@ export interface SourceTable {
   readonly evolve: Evolve;
   /** What the user's `rename:` calls it in the lake; absent: as in the source. */
   readonly rename?: Name | undefined;
+  /** Its rows are loaded before its state is shown. Absent: its changes are all there is of it. */
+  readonly loads?: boolean;
 }
 
 export interface Name {
@@ -74,4 +76,14 @@ export interface LakeTable {
   readonly before?: { readonly batch: number; readonly columns: readonly LakeColumn[] };
   /** True once the source has it no more: the typed log and the history stay. */
   readonly dropped: boolean;
+  /** Its state is not shown before a load is complete. */
+  readonly held?: Held | undefined;
+}
+
+/** A state that is not complete yet lies beside its place. */
+export interface Held {
+  /** The batch with which it began empty. */
+  readonly since: number;
+  /** The state of before is shown meanwhile, as it was then. */
+  readonly shown: boolean;
 }

@@ -98,7 +98,10 @@ export function createGuard({ source, lake, log, at, limit }: GuardOptions): Gua
       await at('before-forget-pause');
       await source.forgetPause(span);
       await at('after-forget-pause');
-      log.error({ epoch, from, to, tables, afterXid }, 'capture was paused: changes of this span and these tables are not in the lake');
+      log.error(
+        { epoch, from, to, tables, afterXid: String(afterXid) },
+        'capture was paused: changes of this span and these tables are not in the lake',
+      );
     }
   }
 

@@ -4,14 +4,15 @@ import type {
   Batch,
   Capture,
   Contents,
-  Gap,
+  FinishedBatch,
   LakeSource,
-  Missed,
-  PausedSpan,
   Retained,
   SourceIdentity,
   Staged,
+  Standing,
 } from '../model/batch.ts';
+import type { Gap, OpenGap, PausedSpan, Repaired } from '../model/gap.ts';
+import type { Chunk, Leaf, Loaded, LoadMode, OpenLoad, Places, PlannedLeaf, ReadColumn } from '../model/load.ts';
 import type { SourceTable } from '../model/table.ts';
 
 /** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
@@ -38,8 +39,8 @@ export interface Source {
   lead(): Promise<boolean>;
   /** Reject unless leadership still stands (the session that holds the lock answers). */
   assertLeading(): Promise<void>;
-  /** Whether the buffer holds a committed change, and whether the sentinel stands. Cheap: asked at every interval of an idle daemon. */
-  look(): Promise<{ pending: boolean; sentinel: boolean }>;
+  /** Whether the buffer holds a committed change, whether the sentinel stands, and whether somebody has asked for a load. Cheap: asked at every interval of an idle daemon. */
+  look(): Promise<{ pending: boolean; sentinel: boolean; requested: boolean }>;
   /** The batch that was swapped away and is not finished, if any. */
   openBatch(): Promise<Batch | undefined>;
   /** Swap cdc and cdc_old; rejects with SQLSTATE 55P03 when the lock is not had within `lock_timeout`. Undefined: the buffer was empty. */
@@ -60,8 +61,6 @@ export interface Source {
   catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
-  /** What was finished after the batch of this ordinal, for another lake. */
-  missed(lastOrdinal: number): Promise<Missed>;
   /** What the buffer takes on the disk. Cheap. */
   bufferBytes(): Promise<number>;
   /** Tables whose changes are logged, or not for the moment. `ended`: they are again, and the gap is to be named. */
@@ -73,8 +72,39 @@ export interface Source {
   /** Pauses that have ended, each until `forgetPause`; not yet those of which a statement may still be unlogged and not numbered. */
   pausedSpans(): Promise<readonly PausedSpan[]>;
   forgetPause(span: PausedSpan): Promise<void>;
-  /** Put the sentinel back under a new epoch. No-op while it stands. */
-  beginEpoch(): Promise<void>;
+  /** Where it stands; `batch`: the id of one that it may or may not know. */
+  standing(batch: string | null): Promise<Standing>;
+  /** Batches that it has finished, below this ordinal where one is given, newest first; at most 1,000. */
+  finished(below?: number): Promise<FinishedBatch[]>;
+  /** Put the sentinel back under this epoch, a random uuid. No-op while it stands. */
+  beginEpoch(next: string): Promise<void>;
+  /** Assigns a transaction id: every transaction that is running now and has written has a lower one. Numbers step back with a restore or a failover. */
+  currentXid(): Promise<bigint>;
+  /** Every transaction below this id has ended, prepared ones and those of other databases too. */
+  oldestXid(): Promise<bigint>;
+  /** Let captured changes go on with numbers above `seq`. Waits for no writer. Returns whether they were behind. */
+  advance(seq: string): Promise<boolean>;
+  /** Where a tracked table's rows lie now; none where it is gone. */
+  leaves(tableId: number): Promise<Leaf[]>;
+  /** Rows of a tracked table, the first column its ctid, then each of `columns` as it arrives. */
+  rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader;
+  /** Its clock, ISO 8601 in UTC with microseconds. */
+  now(): Promise<string>;
+  /** Loads that were asked for, or are at work, and that nobody has reported to be done. */
+  requestedLoads(): Promise<LoadRequest[]>;
+  /** Say how far a load is. */
+  reportLoad(id: string, progress: LoadProgress): Promise<void>;
+}
+
+/** A row of audit.load. */
+export interface LoadProgress {
+  readonly table_id: number;
+  readonly mode: LoadMode;
+  readonly began_at?: string;
+  readonly rows_expected?: number;
+  readonly rows_read?: number;
+  readonly done_at?: string;
+  readonly result?: Loaded;
 }
 
 /** Makes a batch readable for the lake's engine, in place of the one before. Each implementation runs test/contract/stager.ts. */
@@ -105,10 +135,17 @@ export interface Lake {
    */
   apply(batch: Batch, staged: Staged, tables: readonly SourceTable[], source: SourceIdentity): Promise<Applied>;
   /**
-   * Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning,
-   * 'paused' one a span. `tables`: ids; absent: all. `afterXid`: transactions below it may commit later what was not logged. Returns whether it was new.
+   * Note a gap, fenced as a batch is. Idempotent: one of the same epoch, cause, tables and beginning that is open is extended. Returns whether it is new.
    */
   recordGap(gap: Gap): Promise<boolean>;
+  /** Open gaps, oldest first. */
+  gaps(): Promise<OpenGap[]>;
+  /** Note what the repair of a gap has found, fenced as a batch is. Returns false, changing nothing, when it is closed already. */
+  closeGap(gapId: string, repaired: Repaired): Promise<boolean>;
+  /** Transactions are numbered from `xid` on again, which all that run now are below: no open gap waits for a higher one. Fenced as a batch is. */
+  capGaps(xid: bigint): Promise<void>;
+  /** Those of these batches that the lake holds, or after which it has noted a gap. */
+  accounted(ids: readonly string[]): Promise<string[]>;
   /**
    * Take away changes of batches whose cut is before `before` (ISO 8601), a slice of them in one transaction, fenced as a batch is. The state stays as it is;
    * history and as-of stay exact from the returned cut on. No batch may be open at the source that the ledger has. Undefined: there is nothing that old.
@@ -116,5 +153,63 @@ export interface Lake {
   retain(before: string, slice?: { changes: number; batches: number }): Promise<Retained | undefined>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
+  readonly loads: Loads;
   close(): Promise<void>;
+}
+/** Loads of tables: rows that are read from the source itself (docs/loads.md). Between them batches are applied. One load at a time. */
+export interface Loads {
+  /** Those that are not done, the one at work first. `fresh`: a process beside this one may have asked for some. */
+  open(options: { readonly fresh: boolean }): Promise<readonly OpenLoad[]>;
+  /**
+   * Ask for loads. Idempotent by id. One for a gap is not asked for twice while it waits; one that people want (without a gap) is done under its own id,
+   * be it as the table's first load if that still waits.
+   */
+  request(loads: readonly LoadRequest[]): Promise<void>;
+  /** Those of these loads that the lake knows. */
+  find(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly done: boolean; readonly result?: Loaded }>>;
+  /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
+  begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
+  /** How a reader must deliver the rows. `frozen`: the source may have other columns. */
+  columns(load: OpenLoad, frozen: boolean): ReadColumn[];
+  /** Read rows into the engine, beside batches that are applied meanwhile. */
+  read(load: OpenLoad, columns: readonly ReadColumn[], reader: BatchReader): Promise<ReadRows>;
+  /** A chunk that was read into the lake. Rejects with `load_disturbed` where the load has to begin anew. */
+  apply(load: OpenLoad, chunk: Chunk, rows: ReadRows): Promise<void>;
+  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. */
+  compare(load: OpenLoad): Promise<Places[]>;
+  /**
+   * One lake transaction. The lake must have all that was committed before `cut`, which must be after the last read.
+   * @param again rows that `compare` asked for
+   */
+  complete(load: OpenLoad, again: readonly ReadRows[], cut: string, source: SourceIdentity): Promise<Loaded>;
+  /** The table is gone, or there is nothing to do for it. */
+  drop(load: OpenLoad): Promise<void>;
+  /** Ids of the tables that the lake has and the source has not dropped. */
+  tables(): Promise<number[]>;
+  /** Loads that were asked for to repair a gap. */
+  ofGap(gapId: string): Promise<GapLoad[]>;
+}
+
+export interface GapLoad extends Pick<Loaded, 'missing' | 'different' | 'extra'> {
+  readonly tableId: number;
+  /** Null: not begun; or, if done, the table was gone. */
+  readonly batchId: number | null;
+  readonly horizon: string | null;
+  readonly done: boolean;
+}
+
+export interface LoadRequest {
+  readonly id: string;
+  readonly tableId: number;
+  readonly mode: LoadMode;
+  /** See OpenLoad. */
+  readonly sample: number | null;
+  readonly gapId: string | null;
+}
+
+/** Rows in the engine's memory, or spilled. */
+export interface ReadRows {
+  readonly rows: number;
+  /** Let go of them. */
+  forget(): Promise<void>;
 }

@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { Batch, Capture, Contents, Missed, PausedSpan, SourceIdentity } from '../model/batch.ts';
+import type { Batch, Capture, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
+import type { PausedSpan } from '../model/gap.ts';
+import type { Chunk, Leaf, LoadMode, Places, ReadColumn } from '../model/load.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
-import type { BatchReader, Source } from '../pipeline/ports.ts';
-import { connect, type Sql } from './connect.ts';
+import type { BatchReader, LoadProgress, LoadRequest, Source } from '../pipeline/ports.ts';
+import { Pool, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
 
@@ -28,12 +30,11 @@ interface TableRow {
   options: { types?: Record<string, string>; evolve?: Evolve };
 }
 
-interface MissedRow {
-  missed: number;
-  last_missed_cut: string | null;
+interface StandingRow {
+  knows: boolean;
+  newest: FinishedBatch | null;
   epoch_start: string;
-  last_cut: string | null;
-  last_ordinal: number;
+  sentinel: boolean;
   now: string;
 }
 
@@ -43,12 +44,13 @@ interface MissedRow {
  */
 export class PostgresSource implements Source, AsyncDisposable {
   readonly #url: string;
-  readonly #sql: Sql;
-  readonly #leader: Sql;
+  readonly #pool: Pool;
+  readonly #leaderPool: Pool;
   readonly #lockTimeoutMs: number;
   readonly #rename: NonNullable<SourceOptions['rename']>;
   readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
+  readonly #takeBatch = statement('take');
   readonly #contents = statement('contents');
   readonly #stage = statement('stage');
   readonly #tables = statement('tables');
@@ -57,8 +59,8 @@ export class PostgresSource implements Source, AsyncDisposable {
   #leaderPid: number | undefined;
 
   constructor({ url, lockTimeoutMs, rename = () => undefined }: SourceOptions) {
-    this.#sql = connect({ url, applicationName: 'sluice', lockTimeoutMs });
-    this.#leader = connect({ url, applicationName: 'sluice leader', max: 1 });
+    this.#pool = new Pool({ url, applicationName: 'sluice', lockTimeoutMs });
+    this.#leaderPool = new Pool({ url, applicationName: 'sluice leader', max: 1 });
     this.#lockTimeoutMs = lockTimeoutMs;
     this.#url = url;
     this.#rename = rename;
@@ -66,7 +68,10 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   reader({ id }: Batch): BatchReader {
     // A uuid of the source's own making: nothing to quote.
-    const query = this.#stage.replaceAll('{batch}', id);
+    return this.#readerOf(this.#stage.replaceAll('{batch}', id));
+  }
+
+  #readerOf(query: string): BatchReader {
     const sql = this.#sql;
     return {
       dsn: this.#url,
@@ -84,9 +89,18 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async lead(): Promise<boolean> {
-    const [row] = await this.#leader<{ led: boolean; pid: number }[]>`
-      SELECT pg_backend_pid() AS pid, CASE WHEN pg_backend_pid() = ${this.#leaderPid ?? 0} THEN true ELSE pg_try_advisory_lock(${LEADERSHIP.toString()}::int8) END AS led`;
+    const [row] = await this.#leader<{ led: boolean; pid: number; standby: boolean }[]>`
+      SELECT pg_backend_pid() AS pid, pg_is_in_recovery() AS standby,
+        CASE WHEN pg_backend_pid() = ${this.#leaderPid ?? 0} THEN true ELSE pg_try_advisory_lock(${LEADERSHIP.toString()}::int8) END AS led`;
     this.#leaderPid = row?.led ? row.pid : undefined;
+    // It would give the lock, and refuse what comes next: to read an UNLOGGED table.
+    if (row?.standby) {
+      throw new SluiceError(
+        'source_read_only',
+        'The server is a standby',
+        'Point source.url to the primary; after a failover this passes by itself.',
+      );
+    }
     return row?.led === true;
   }
 
@@ -97,8 +111,8 @@ export class PostgresSource implements Source, AsyncDisposable {
     throw new SluiceError('leadership_lost', 'The session that held the leadership is gone', 'None: the daemon competes for it again.');
   }
 
-  async look(): Promise<{ pending: boolean; sentinel: boolean }> {
-    return one(await this.#sql.unsafe<{ pending: boolean; sentinel: boolean }[]>(this.#look));
+  async look(): Promise<{ pending: boolean; sentinel: boolean; requested: boolean }> {
+    return one(await this.#sql.unsafe<{ pending: boolean; sentinel: boolean; requested: boolean }[]>(this.#look));
   }
 
   async openBatch(): Promise<Batch | undefined> {
@@ -147,6 +161,7 @@ export class PostgresSource implements Source, AsyncDisposable {
       types: options.types ?? {},
       evolve: options.evolve ?? 'follow',
       rename: this.#rename({ schema, name }),
+      loads: true,
     }));
   }
 
@@ -160,16 +175,9 @@ export class PostgresSource implements Source, AsyncDisposable {
     return { versions: new Map(rows.map(({ table_id, version }) => [table_id, version])), cut: rows[0]?.cut ?? '' };
   }
 
-  async missed(lastOrdinal: number): Promise<Missed> {
-    const row = one(await this.#sql.unsafe<MissedRow[]>(statement('missed'), [lastOrdinal]));
-    return {
-      missed: row.missed,
-      lastMissedCut: row.last_missed_cut,
-      epochStart: row.epoch_start,
-      lastCut: row.last_cut,
-      lastOrdinal: row.last_ordinal,
-      now: row.now,
-    };
+  async standing(batch: string | null): Promise<Standing> {
+    const { knows, newest, epoch_start, sentinel, now } = one(await this.#sql.unsafe<StandingRow[]>(statement('standing'), [batch]));
+    return { knows, newest, epochStart: epoch_start, sentinel, now };
   }
 
   async bufferBytes(): Promise<number> {
@@ -190,33 +198,88 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async pausedSpans(): Promise<PausedSpan[]> {
-    const rows = await this.#sql<PausedSpan[]>`
+    const rows = await this.#sql<(Omit<PausedSpan, 'afterXid'> & { after_xid: string })[]>`
       SELECT epoch, to_json(paused_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS from, to_json(resumed_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS to,
-        table_ids AS tables, after_xid::text AS "afterXid"
+        table_ids AS tables, after_xid::text AS after_xid
       FROM audit.paused_spans()`;
-    return rows.map((row) => ({ ...row }));
+    return rows.map(({ after_xid, ...span }) => ({ ...span, afterXid: BigInt(after_xid) }));
   }
 
   async forgetPause({ afterXid }: PausedSpan): Promise<void> {
-    await this.#sql`SELECT audit.forget_pause(${afterXid}::xid8)`;
+    await this.#sql`SELECT audit.forget_pause(${afterXid.toString()}::xid8)`;
   }
 
-  async beginEpoch(): Promise<void> {
-    await this.#sql`SELECT audit.begin_epoch()`;
+  async leaves(tableId: number): Promise<Leaf[]> {
+    const rows = await this.#sql.unsafe<Leaf[]>(statement('pages'), [tableId]);
+    return rows.map((row) => ({ ...row }));
+  }
+
+  rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader {
+    const ways = literal(JSON.stringify(Object.fromEntries(columns.map(({ column, way }) => [column.attnum, way]))));
+    const range =
+      'places' in of ? `0, 0, ${literal(`{${of.places.map((place) => `"${place}"`).join(',')}}`)}` : `${of.firstPage}, ${of.pages}`;
+    const arrives = columns.flatMap((column) => column.arrives).map((type, index) => `, c${index} ${type}`);
+    return this.#readerOf(`SELECT * FROM audit.read_rows(${tableId}, ${of.relid}, ${ways}, ${range}) AS r (place text${arrives.join('')})`);
+  }
+
+  async now(): Promise<string> {
+    return one(await this.#sql<{ now: string }[]>`SELECT to_json(clock_timestamp() AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS now`).now;
+  }
+
+  async requestedLoads(): Promise<LoadRequest[]> {
+    const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode; sample: number | null }[]>`
+      SELECT load_id AS id, table_id AS "tableId", mode, sample FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
+    return rows.map((row) => ({ ...row, gapId: null }));
+  }
+
+  async reportLoad(id: string, progress: LoadProgress): Promise<void> {
+    await this.#sql`SELECT audit.report_load(${id}::uuid, ${JSON.stringify(progress)}::text::jsonb)`;
+  }
+
+  async finished(below?: number): Promise<FinishedBatch[]> {
+    return one(await this.#sql.unsafe<{ finished: FinishedBatch[] }[]>(statement('finished'), [below ?? null])).finished;
+  }
+
+  async beginEpoch(next: string): Promise<void> {
+    await this.#sql`SELECT audit.begin_epoch(${next}::uuid)`;
+  }
+
+  async currentXid(): Promise<bigint> {
+    // The snapshot's own upper end is one past the last transaction that has ended, and one that runs may be above it.
+    return BigInt(one(await this.#sql<{ xid: string }[]>`SELECT pg_current_xact_id()::text AS xid`).xid);
+  }
+
+  async oldestXid(): Promise<bigint> {
+    return BigInt(one(await this.#sql<{ xid: string }[]>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid`).xid);
+  }
+
+  async advance(seq: string): Promise<boolean> {
+    return one(await this.#sql<{ moved: boolean }[]>`SELECT audit.advance(${seq}::int8) AS moved`).moved;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#sql.end({ timeout: 1 }), this.#leader.end({ timeout: 1 })]);
+    await Promise.all([this.#pool.end(), this.#leaderPool.end()]);
   }
 
-  async #take(procedure: 'audit.swap' | 'audit.move'): Promise<Batch | undefined> {
-    return this.#sql.begin(async (tx) => {
-      const [taken] = await tx.unsafe<{ id: string | null }[]>(`SELECT id FROM ${procedure}($1)`, [this.#lockTimeoutMs]);
-      if (!taken?.id) return undefined;
-      const [row] = await tx.unsafe<Batch[]>(this.#openBatch);
-      return row && { ...row };
-    });
+  get #sql(): Sql {
+    return this.#pool.sql;
   }
+
+  get #leader(): Sql {
+    return this.#leaderPool.sql;
+  }
+
+  /** One statement, and so one transaction: where the connection breaks within a block, the driver writes its ROLLBACK to a socket that is gone. */
+  async #take(procedure: 'audit.swap' | 'audit.move'): Promise<Batch | undefined> {
+    const take = this.#takeBatch.replace('FROM {procedure}', `FROM ${procedure}`);
+    const [row] = await this.#sql.unsafe<(Batch | { id: null })[]>(take, [this.#lockTimeoutMs]);
+    return row === undefined || row.id === null ? undefined : { ...row };
+  }
+}
+
+/** A string literal of PostgreSQL, for queries that go to other readers and take no parameters. */
+function literal(text: string): string {
+  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
 function one<T>(rows: readonly T[]): T {

@@ -5,11 +5,11 @@
  */
 
 import pino from 'pino';
-import { placesFor, withTempDirectory } from '../../src/cli/lake.ts';
+import { withTempDirectory } from '../../src/cli/lake.ts';
 import { loadConfig } from '../../src/config/index.ts';
-import { compose, Daemon, drainOnce } from '../../src/daemon/index.ts';
+import { Daemon, drainOnce } from '../../src/daemon/index.ts';
 import type { CrashPoint } from '../../src/pipeline/index.ts';
-import { streamRowsOf } from '../support/mirror.ts';
+import { composeForTest } from '../support/compose.ts';
 
 export interface ChildOptions {
   readonly config: string;
@@ -33,13 +33,13 @@ function at(point: CrashPoint): void {
 
 await withTempDirectory(loadConfig({ file: options.config, env: process.env, cwd: process.cwd(), flags: {} }), async (config) => {
   const log = pino({ level: 'info' }, pino.destination({ fd: 2, sync: true }));
-  await using composition = await compose({ config, log, places: placesFor(config), at, streamRows: streamRowsOf(config) });
-  const { ports, chores } = composition;
+  await using composition = await composeForTest({ config, log, at });
+  const { ports } = composition;
   if (options.once || (options.point === undefined && !options.daemon)) {
-    await drainOnce({ ports, chores, log });
+    await drainOnce({ ports, log });
     return;
   }
-  const daemon = new Daemon({ ports, chores, log, intervalMs: config.batch.intervalMs });
+  const daemon = new Daemon({ ports, log, intervalMs: config.batch.intervalMs });
   process.once('SIGTERM', () => void daemon.stop());
   await daemon.run();
 });

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
-import { placesFor, withTempDirectory } from '../../src/cli/lake.ts';
+import { withTempDirectory } from '../../src/cli/lake.ts';
 import { loadConfig } from '../../src/config/index.ts';
-import { compose, Daemon, drainOnce } from '../../src/daemon/index.ts';
-import { streamRowsOf } from '../support/mirror.ts';
+import { Daemon, drainOnce } from '../../src/daemon/index.ts';
+import { composeForTest } from '../support/compose.ts';
 import { sharedPostgres } from '../support/shared.ts';
 import { createScene, LAKES, Workload } from './scene.ts';
 
@@ -41,11 +41,11 @@ describe.each(LAKES)('committed, but the answer was lost: nothing is lost or dou
     const count = { lost: 0 };
     await withTempDirectory(loaded, async (config) => {
       const log = pino({ level: 'silent' });
-      await using composition = await compose({ config, log, places: placesFor(config), streamRows: streamRowsOf(config) });
+      await using composition = await composeForTest({ config, log });
       const ports = { ...composition.ports, [side]: loseAnswers(composition.ports[side], method, 2, count) };
       if (side === 'source') Object.assign(ports, { taker: { take: () => ports.source.swap() } });
       const workload = new Workload(scene.sql);
-      const daemon = new Daemon({ ports, chores: composition.chores, log, intervalMs: 50 });
+      const daemon = new Daemon({ ports, log, intervalMs: 50 });
       const ended = daemon.run();
       while (count.lost < 3) await sleep(20);
       await Promise.all([workload.stop(), daemon.stop(), ended]);

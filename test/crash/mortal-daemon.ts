@@ -16,7 +16,7 @@ import {
 } from '../../src/pipeline/index.ts';
 import { PostgresSource } from '../../src/source/index.ts';
 import { silent } from '../lake/support.ts';
-import { streamRowsOf } from '../support/mirror.ts';
+import { streamRowsOf } from '../support/compose.ts';
 
 /** Where a daemon can be stopped: the product's crash points, and after each statement of a lake transaction, BEGIN and COMMIT among them. */
 export type Place = CrashPoint | 'in-lake';

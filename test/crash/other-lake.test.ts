@@ -1,12 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import pino from 'pino';
 import { expect, test } from 'vitest';
-import { placesFor } from '../../src/cli/lake.ts';
 import { loadConfig } from '../../src/config/index.ts';
-import { compose } from '../../src/daemon/index.ts';
 import { matchLake } from '../../src/pipeline/index.ts';
 import { uninstall } from '../../src/source/index.ts';
-import { streamRowsOf } from '../support/mirror.ts';
+import { composeForTest } from '../support/compose.ts';
 import { sharedPostgres } from '../support/shared.ts';
 import { createScene } from './scene.ts';
 
@@ -33,7 +31,7 @@ test('what was drained into another lake, or lost with schema audit, is named as
   const errors: string[] = [];
   const config = loadConfig({ file: scene.config, env: process.env, cwd: process.cwd(), flags: {} });
   const log = pino({ level: 'error' }, { write: (line) => errors.push(line) });
-  await using composition = await compose({ config, log, places: placesFor(config), streamRows: streamRowsOf(config) });
+  await using composition = await composeForTest({ config, log });
   for (let leadership = 1; leadership <= 3; leadership++) await matchLake(composition.ports);
   expect(errors, 'a gap is logged when it is written, not by each leadership').toHaveLength(1);
 

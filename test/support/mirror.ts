@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { placesFor } from '../../src/cli/lake.ts';
-import { type Config, loadConfig } from '../../src/config/index.ts';
-import { type Composition, compose, drainOnce } from '../../src/daemon/index.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { type Composition, drainOnce } from '../../src/daemon/index.ts';
 import { attachStatement, type LakeConfig } from '../../src/lake/config.ts';
 import {
   extensionsFor,
@@ -17,7 +17,9 @@ import {
   readTables,
   rebuildTable,
 } from '../../src/lake/index.ts';
+import type { LoadMode } from '../../src/model/load.ts';
 import { connect, install, type Sql, track } from '../../src/source/index.ts';
+import { composeForTest } from './compose.ts';
 import { freshDatabase, type PostgresAddress } from './postgres.ts';
 import { expectStateEqualsTable } from './state.ts';
 
@@ -32,6 +34,8 @@ export interface Mirror extends AsyncDisposable {
   track(...names: string[]): Promise<void>;
   /** Drain until the buffer is empty. */
   drain(): Promise<void>;
+  /** Ask for a load and do it; returns its row of sluice.load. */
+  load(name: string, mode: LoadMode): Promise<Row>;
   /** Stop the daemon and start it again with these entries of `tables`, in the flow style of YAML. */
   restart(tables: string): Promise<void>;
   /** Write to the lake by hand, as `lake`. */
@@ -44,11 +48,6 @@ export interface Mirror extends AsyncDisposable {
   expectState(...tables: string[]): Promise<void>;
 }
 
-/** Tests have small batches. On a catalog in PostgreSQL they go as large ones do. */
-export function streamRowsOf({ lake }: Config): number | undefined {
-  return lake.type === 'ducklake' && lake.catalog.startsWith('postgres') ? 0 : undefined;
-}
-
 /** Of `schema.table`, or of a table of `public`. */
 function nameOf(text: string): [string, string] {
   const [schema = '', table] = text.split('.');
@@ -57,7 +56,11 @@ function nameOf(text: string): [string, string] {
 
 export const MIRRORS = ['DuckDB file', 'DuckLake on SQLite', 'DuckLake on PostgreSQL'] as const;
 
-export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)[number]): Promise<Mirror> {
+export async function openMirror(
+  server: PostgresAddress,
+  kind: (typeof MIRRORS)[number],
+  { staging = 'auto', chunkRows }: { readonly staging?: 'auto' | 'fifo'; readonly chunkRows?: number } = {},
+): Promise<Mirror> {
   const database = await freshDatabase(server);
   const catalog = kind === 'DuckLake on PostgreSQL' ? await freshDatabase(server) : undefined;
   const folder = await mkdtemp(join(tmpdir(), 'sluice-mirror-'));
@@ -70,11 +73,11 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
       : `{ type: ducklake, catalog: "${catalog ? catalog.url : 'sqlite:./catalog.sqlite'}", data: ./lake }`;
   const log = pino({ level: 'silent' });
   const configure = async (tables = '') => {
-    await writeFile(file, `source: { url: "${database.url}" }\nlake: ${lake}\ntables: [${tables}]\n`);
+    await writeFile(file, `source: { url: "${database.url}" }\nlake: ${lake}\nstaging: ${staging}\ntables: [${tables}]\n`);
     return loadConfig({ file, env: process.env, cwd: folder, flags: {} });
   };
   const config = await configure();
-  let composition = await compose({ config, log, places: placesFor(config), streamRows: streamRowsOf(config) });
+  let composition = await composeForTest({ config, log, chunkRows });
   const reader = await openEngine({ log, threads: 1 });
   await loadExtensions(reader, extensionsFor(config.lake, 'fifo'), placesFor(config));
 
@@ -113,7 +116,7 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
     },
     restart: async (tables) => {
       await composition[Symbol.asyncDispose]();
-      composition = await compose({ config: await configure(tables), log, places: placesFor(config), streamRows: streamRowsOf(config) });
+      composition = await composeForTest({ config: await configure(tables), log, chunkRows });
     },
     run: async (text) => {
       await sql.unsafe(text);
@@ -128,6 +131,16 @@ export async function openMirror(server: PostgresAddress, kind: (typeof MIRRORS)
       );
     },
     drain: () => drainOnce({ ports: composition.ports, log }),
+    load: async (name, mode) => {
+      const [schema, table] = nameOf(name);
+      const [row] =
+        await sql`SELECT audit.request_load(table_id, ${mode}) AS id FROM audit.status WHERE (schema_name, table_name) = (${schema}, ${table})`;
+      await drainOnce({ ports: composition.ports, log });
+      const [load] = await query(
+        `SELECT "rows", missing, different, extra FROM sluice.load WHERE load_id = '${row?.id}' AND done_ts IS NOT NULL`,
+      );
+      return load ?? {};
+    },
     query,
     expectState: async (...tables) => {
       for (const one of tables) {

@@ -31,9 +31,15 @@ const ITEM = [
   ['v', TEXT],
   ['n', INT],
 ] as const;
+/** Its columns with others in the place of some, by attnum. */
+const item = (others: Readonly<Record<number, readonly [string, SourceType] | null>>) =>
+  ITEM.map((column, index) => (index + 1 in others ? (others[index + 1] ?? null) : column));
 const gone = (table: Partial<SourceTable> = {}) => source([], { relid: null, key: null, ...table });
 /** What the lake has of a table that it has just met. */
 const known = (table: SourceTable = source(ITEM), others: readonly LakeTable[] = []) => evolve(undefined, table, others).table;
+
+/** What has changed of it when the source has this. */
+const evolved = (columns: Parameters<typeof source>[0], rest: Partial<SourceTable> = {}) => evolve(known(), source(columns, rest), []);
 
 const names = (table: LakeTable) => table.columns.map(({ name }) => name);
 const left = (table: LakeTable) => table.left.map(({ name }) => name);
@@ -98,14 +104,14 @@ describe('each change', () => {
   });
 
   it('table_renamed, to another name or schema', () => {
-    const renamed = evolve(known(), source(ITEM, { name: 'thing' }), []);
+    const renamed = evolved(ITEM, { name: 'thing' });
     expect(only(renamed, 'table_renamed').from).toBe('public.item');
     expect(renamed.table).toMatchObject({ source: { name: 'thing' }, lake: { schema: 'public', name: 'thing' } });
-    expect(evolve(known(), source(ITEM, { schema: 'archive' }), []).table.lake).toEqual({ schema: 'archive', name: 'item' });
+    expect(evolved(ITEM, { schema: 'archive' }).table.lake).toEqual({ schema: 'archive', name: 'item' });
   });
 
   it('column_added, with what old rows have in it', () => {
-    const added = evolve(known(), source([...ITEM, ['extra', TEXT], ['empty', TEXT]], { filled: { 4: 'x' } }), []);
+    const added = evolved([...ITEM, ['extra', TEXT], ['empty', TEXT]], { filled: { 4: 'x' } });
     expect(added.changes).toMatchObject([
       { change: 'column_added', column: { attnum: 4, name: 'extra' }, filled: 'x' },
       { change: 'column_added', column: { attnum: 5, name: 'empty' }, filled: null },
@@ -113,85 +119,45 @@ describe('each change', () => {
   });
 
   it('column_dropped: it stays in the typed log', () => {
-    const dropped = evolve(known(), source([['id', INT], null, ['n', INT]]), []);
+    const dropped = evolved(item({ 2: null }));
     expect(only(dropped, 'column_dropped').column).toMatchObject({ attnum: 2, name: 'v' });
     expect(names(dropped.table)).toEqual(['id', 'n']);
     expect(dropped.table.left).toEqual([{ name: 'v', lakeType: 'VARCHAR' }]);
-    const later = evolve(dropped.table, source([['id', INT], null, null]), []);
+    const later = evolve(dropped.table, source(item({ 2: null, 3: null })), []);
     expect(left(later.table)).toEqual(['v', 'n']);
   });
 
   it('column_renamed, told from a drop and an addition by its number', () => {
-    const renamed = evolve(
-      known(),
-      source([
-        ['id', INT],
-        ['value', TEXT],
-        ['n', INT],
-      ]),
-      [],
-    );
+    const renamed = evolved(item({ 2: ['value', TEXT] }));
     expect(only(renamed, 'column_renamed')).toMatchObject({ from: { name: 'v' }, column: { name: 'value', attnum: 2 } });
     expect(left(renamed.table)).toEqual([]);
-    expect(kinds(evolve(known(), source([['id', INT], null, ['n', INT], ['v', TEXT]]), []))).toEqual(['column_dropped', 'column_added']);
-    expect(
-      kinds(
-        evolve(
-          known(),
-          source([
-            ['id', INT],
-            ['n', TEXT],
-            ['v', INT],
-          ]),
-          [],
-        ),
-      ),
-    ).toEqual(['column_renamed', 'column_renamed']);
+    expect(kinds(evolved([['id', INT], null, ['n', INT], ['v', TEXT]]))).toEqual(['column_dropped', 'column_added']);
+    expect(kinds(evolved(item({ 2: ['n', TEXT], 3: ['v', INT] })))).toEqual(['column_renamed', 'column_renamed']);
   });
 
   it('type_changed: what counts is the type in the lake', () => {
-    const grown = evolve(
-      known(),
-      source([
-        ['id', INT],
-        ['v', TEXT],
-        ['n', BIGINT],
-      ]),
-      [],
-    );
+    const grown = evolved(item({ 3: ['n', BIGINT] }));
     expect(only(grown, 'type_changed')).toMatchObject({ from: { lakeType: 'INTEGER' }, column: { lakeType: 'BIGINT' } });
-    expect(
-      kinds(
-        evolve(
-          known(),
-          source([
-            ['id', INT],
-            ['v', type('varchar')],
-            ['n', INT],
-          ]),
-          [],
-        ),
-      ),
-    ).toEqual([]);
+    expect(kinds(evolved(item({ 2: ['v', type('varchar')] })))).toEqual([]);
   });
 
   it('type_changed by `types:`, and a choice that does not fit', () => {
-    const text = evolve(known(), source(ITEM, { types: { n: 'varchar', nothing: 'varchar' } }), []);
+    const text = evolved(ITEM, { types: { n: 'varchar', nothing: 'varchar' } });
     expect(only(text, 'type_changed').column).toMatchObject({ lakeType: 'VARCHAR', override: 'varchar' });
-    expect(() => evolve(known(), source(ITEM, { types: { n: 'json' } }), [])).toThrow(expect.objectContaining({ code: 'config_invalid' }));
+    expect(() => evolved(ITEM, { types: { n: 'json' } })).toThrow(expect.objectContaining({ code: 'config_invalid' }));
     // A column called as something that every object has is no choice of the user's.
     expect(known(source([['constructor', INT]])).columns[0]).not.toHaveProperty('override');
   });
 
   it('key_changed', () => {
-    const changed = evolve(known(), source(ITEM, { key: [3, 1] }), []);
+    const changed = evolved(ITEM, { key: [3, 1] });
     only(changed, 'key_changed');
     expect(changed.table.key).toEqual([3, 1]);
-    expect(evolve(known(), source(ITEM, { key: null }), []).table.key).toBeNull();
+    expect(evolved(ITEM, { key: null }).table.key).toBeNull();
   });
 
   it('several at once', () => {
-    const much = evolve(known(), source([['id', BIGINT], null, ['m', INT], ['z', TEXT]], { name: 'thing', key: [3] }), []);
+    const much = evolved([['id', BIGINT], null, ['m', INT], ['z', TEXT]], { name: 'thing', key: [3] });
     expect(kinds(much)).toEqual(['table_renamed', 'type_changed', 'column_dropped', 'column_renamed', 'column_added', 'key_changed']);
   });
 });
@@ -222,7 +188,7 @@ describe('names that collide', () => {
   });
 
   it('a table renamed in case only stays where it is: in its new place it would stand in its own way', () => {
-    const renamed = evolve(known(), source(ITEM, { name: 'ITEM' }), []);
+    const renamed = evolved(ITEM, { name: 'ITEM' });
     only(renamed, 'table_renamed');
     expect(renamed.table).toMatchObject({ source: { name: 'ITEM' }, lake: { name: 'item' } });
   });
@@ -327,9 +293,9 @@ describe('rename of sluice.yaml', () => {
   });
 
   it('ends no daemon for evolve: stop, and freeze keeps the name', () => {
-    expect(kinds(evolve(known(), source(ITEM, { rename, evolve: 'stop' }), []))).toEqual(['table_renamed']);
-    expect(() => evolve(known(), source(ITEM, { name: 'thing', rename, evolve: 'stop' }), [])).toThrow('has changed');
-    const frozen = evolve(known(), source(ITEM, { rename, evolve: 'freeze' }), []);
+    expect(kinds(evolved(ITEM, { rename, evolve: 'stop' }))).toEqual(['table_renamed']);
+    expect(() => evolved(ITEM, { name: 'thing', rename, evolve: 'stop' })).toThrow('has changed');
+    const frozen = evolved(ITEM, { rename, evolve: 'freeze' });
     expect([kinds(frozen), frozen.table.lake.name]).toEqual([[], 'item']);
     expect(evolve(frozen.table, source(ITEM, { rename }), []).table.lake).toEqual(rename);
   });
@@ -365,37 +331,11 @@ describe('a table that was restored: another oid, and other column numbers, for 
 
   it('is noted, so that the next rename is one', () => {
     expect(restored.replaces).toBe(1);
-    expect(
-      kinds(
-        evolve(
-          restored.table,
-          source(
-            [
-              ['id', INT],
-              ['value', TEXT],
-              ['n', INT],
-            ],
-            { relid: '900' },
-          ),
-          [],
-        ),
-      ),
-    ).toEqual(['column_renamed']);
+    expect(kinds(evolve(restored.table, source(item({ 2: ['value', TEXT] }), { relid: '900' }), []))).toEqual(['column_renamed']);
   });
 
   it('has lost a column and got one', () => {
-    const other = evolve(
-      before,
-      source(
-        [
-          ['id', INT],
-          ['w', TEXT],
-          ['n', INT],
-        ],
-        { relid: '900' },
-      ),
-      [],
-    );
+    const other = evolve(before, source(item({ 2: ['w', TEXT] }), { relid: '900' }), []);
     expect(kinds(other)).toEqual(['column_dropped', 'column_added']);
     expect(left(other.table)).toEqual(['v']);
   });
@@ -443,29 +383,14 @@ describe('evolve: freeze', () => {
   });
 
   it('holds for a restored table, however often', () => {
-    const once = evolve(
-      known(),
-      source(
-        [
-          ['id', INT],
-          ['n', INT],
-        ],
-        { evolve: 'freeze', relid: '2' },
-      ),
-      [],
+    const once = evolved(
+      [
+        ['id', INT],
+        ['n', INT],
+      ],
+      { evolve: 'freeze', relid: '2' },
     ).table;
-    const twice = evolve(
-      once,
-      source(
-        [
-          ['id', INT],
-          ['x', TEXT],
-          ['n', INT],
-        ],
-        { evolve: 'freeze', relid: '3' },
-      ),
-      [],
-    ).table;
+    const twice = evolve(once, source(item({ 2: ['x', TEXT] }), { evolve: 'freeze', relid: '3' }), []).table;
     expect(twice.columns.map(({ name, attnum }) => [name, attnum])).toEqual([
       ['id', 1],
       ['v', -2],
@@ -476,7 +401,7 @@ describe('evolve: freeze', () => {
   it('starts with what the table is, follows its end, and thaws', () => {
     expect(kinds(evolve(undefined, source(ITEM, { evolve: 'freeze' }), []))).toEqual(['table_added']);
     expect(kinds(evolve(known(), gone({ evolve: 'freeze' }), []))).toEqual(['table_dropped']);
-    const frozen = evolve(known(), source([...ITEM, ['w', TEXT]], { evolve: 'freeze' }), []).table;
+    const frozen = evolved([...ITEM, ['w', TEXT]], { evolve: 'freeze' }).table;
     expect(kinds(evolve(frozen, source([...ITEM, ['w', TEXT]]), []))).toEqual(['column_added']);
   });
 });
@@ -495,8 +420,8 @@ describe('evolve: stop', () => {
 
   it('lets pass what changes nothing, a new table and the end of one', () => {
     const stop = { evolve: 'stop' } as const;
-    expect(kinds(evolve(known(), source(ITEM, stop), []))).toEqual([]);
-    expect(kinds(evolve(known(), source(ITEM, { ...stop, relid: '900' }), []))).toEqual([]);
+    expect(kinds(evolved(ITEM, stop))).toEqual([]);
+    expect(kinds(evolved(ITEM, { ...stop, relid: '900' }))).toEqual([]);
     expect(kinds(evolve(undefined, source(ITEM, stop), []))).toEqual(['table_added']);
     expect(kinds(evolve(known(), gone(stop), []))).toEqual(['table_dropped']);
   });

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../../config/index.ts';
 import type { Composition } from '../../daemon/index.ts';
-import { SluiceError } from '../../model/error.ts';
 import type { Context, Io, Register } from '../context.ts';
 import { plural } from '../output.ts';
 import { withProgress } from '../progress.ts';
@@ -54,10 +53,10 @@ function stopOnSignal(io: Io, log: Logger): Stop {
   return { signal: controller.signal, forget };
 }
 
-async function runUntilStopped(config: Config, { ports, chores }: Composition, log: Logger, { signal }: Stop): Promise<void> {
+async function runUntilStopped(config: Config, { ports }: Composition, log: Logger, { signal }: Stop): Promise<void> {
   if (signal.aborted) return;
   const { Daemon } = await import('../../daemon/index.ts');
-  const daemon = new Daemon({ ports, chores, log, intervalMs: config.batch.intervalMs });
+  const daemon = new Daemon({ ports, log, intervalMs: config.batch.intervalMs });
   const ended = daemon.run();
   signal.addEventListener('abort', () => void daemon.stop(), { once: true });
   if (signal.aborted) await daemon.stop();
@@ -65,22 +64,19 @@ async function runUntilStopped(config: Config, { ports, chores }: Composition, l
   log.info('stopped');
 }
 
-async function runOnce(context: Context, { ports, chores }: Composition, log: Logger, { signal }: Stop): Promise<void> {
+async function runOnce(context: Context, { ports }: Composition, log: Logger, { signal }: Stop): Promise<void> {
   const { drainOnce } = await import('../../daemon/index.ts');
   const sum = { batches: 0, rows: 0 };
   const label = { label: 'draining', total: 0, unit: 'changes' };
   await withProgress(context, label, ({ update }) =>
     drainOnce({
       ports,
-      chores,
       log,
+      stop: signal,
       onBatch: ({ applied }) => {
         sum.batches++;
         sum.rows += applied.rows;
         update(sum.rows, sum.rows);
-        // Thrown between two batches, so nothing is left half done.
-        if (signal.aborted)
-          throw new SluiceError('interrupted', 'Stopped by a signal before the buffer was empty.', 'Run it again: it goes on.');
       },
     }),
   );

@@ -20,7 +20,7 @@ interface Status {
   readonly bufferLost: boolean;
   /** As the source has them; `lake`: how far the lake is with them, null: it does not have the table, or can't be read. */
   readonly tables: readonly (SourceStatus['tables'][number] & { readonly lake: TableWatermark | null })[];
-  /** Spans whose changes were lost at the source, as the lake lists them; null: the lake can't be read. */
+  /** Spans whose changes were lost at the source, repaired (`closed_ts`) or not, with what their repair found; null: the lake can't be read. */
   readonly gaps: LakeStatus['gaps'] | null;
   /** Values that are NULL in the lake's typed tables, counted by table and column; null as above. */
   readonly losses: LakeStatus['losses'] | null;
@@ -108,7 +108,13 @@ function report(context: Context, status: Status): string {
   if (gaps !== null)
     lines.push([
       'gaps',
-      gaps.length === 0 ? 'none' : paint(stdout, 'red', `${plural(gaps.length, 'gap')}: sluice query "FROM sluice.gap"`),
+      gaps.length === 0
+        ? 'none'
+        : paint(
+            stdout,
+            gaps.some(isOpen) ? 'red' : 'yellow',
+            `${gaps.filter(isOpen).length} open, ${gaps.filter((gap) => !isOpen(gap)).length} repaired`,
+          ),
     ]);
   if (losses !== null) {
     const values = losses.reduce((sum, loss) => sum + loss.values, 0);
@@ -128,6 +134,8 @@ function report(context: Context, status: Status): string {
   ]);
   const heads = [{ head: 'table' }, { head: 'key' }, { head: 'rows', align: 'right' }, { head: 'last change' }, { head: 'lag' }] as const;
   const parts = [...head, '', renderTable(stdout, [...heads, { head: 'losses' }, { head: 'capture' }], rows)];
+  const shown = [...(gaps ?? []).filter(isOpen), ...(gaps ?? []).filter((gap) => !isOpen(gap)).slice(-CHANGES_SHOWN)];
+  if (shown.length > 0) parts.push('', renderTable(stdout, GAP_HEADS, shown.map(gapCells)));
   const changes = (status.schemaChanges ?? []).filter(({ change }) => change !== 'table_added').slice(0, CHANGES_SHOWN);
   if (changes.length === 0) return parts.join('\n');
   const cells = changes.map((row) => [
@@ -139,6 +147,26 @@ function report(context: Context, status: Status): string {
 }
 
 const CHANGES_SHOWN = 5;
+
+const GAP_HEADS = [
+  { head: 'gaps' },
+  { head: 'from' },
+  { head: 'to' },
+  { head: 'tables' },
+  { head: 'missing', align: 'right' },
+  { head: 'different', align: 'right' },
+  { head: 'extra', align: 'right' },
+  { head: 'repaired' },
+] as const;
+
+type Gap = LakeStatus['gaps'][number];
+
+const isOpen = (gap: Gap): boolean => gap.closed_ts === null;
+
+function gapCells(gap: Gap) {
+  const tables = gap.tables === null ? 'all' : (gap.tables as string[]).join(', ');
+  return [gap.cause, gap.from_ts, gap.to_ts, tables, gap.missing ?? '', gap.different ?? '', gap.extra ?? '', gap.closed_ts ?? 'open'];
+}
 
 /** With its name in the lake, where that is another. */
 function labelOf({ schema, name, lake }: Status['tables'][number]): string {

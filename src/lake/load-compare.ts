@@ -1,0 +1,122 @@
+import { SluiceError } from '../model/error.ts';
+import type { OpenLoad, Places } from '../model/load.ts';
+import type { Sql } from './engine.ts';
+import { findChanged, keysOf, LOADED_SEQ, namesOf, noteLosses, partsOf, sameKey, seenOf, whole } from './load-sql.ts';
+import { keyColumns, list } from './places.ts';
+import { ident, literal } from './sql.ts';
+import { statement } from './statement.ts';
+
+/*
+ * Holding what the source has against a state that is shown. Of each row its key and a hash are kept; where they differ from the state's the row is read
+ * once more. Rows that a batch has changed since the load began are left to the log.
+ */
+
+export async function prepareCompare(sql: Sql, load: OpenLoad): Promise<void> {
+  const columns = keyColumns(load.table).map(({ name, lakeType }) => `${ident(name)} ${lakeType}, `);
+  await sql.run(`CREATE TABLE ${seenOf(load)} (${columns.join('')}"_sluice hash" UBIGINT, "_sluice relid" VARCHAR, "_sluice at" VARCHAR)`);
+}
+
+export async function keepSeen(sql: Sql, load: OpenLoad, relation: string, relid: string): Promise<void> {
+  const { table } = load;
+  await sql.run(
+    `INSERT INTO ${seenOf(load)} SELECT ${list(keysOf(table))}, hash(${list(namesOf(table))}), ${literal(relid)}, "_sluice at" FROM ${relation} WHERE ${whole(table)}`,
+  );
+}
+
+/** Rows to be read in one statement. */
+const PLACES = 20_000;
+
+/** Fill temp.load_difference; returns where the rows are that the lake lacks or has otherwise. */
+export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
+  const { table } = load;
+  const keys = keysOf(table);
+  const both = keys.map((name) => `coalesce(s.${ident(name)}, t.${ident(name)}) AS ${ident(name)}`).join(', ');
+  const { state, key, columns, whole: unbroken } = partsOf(table);
+  await sql.run(
+    statement('load_differences', {
+      seen: seenOf(load),
+      state,
+      key,
+      columns,
+      whole: unbroken,
+      both,
+      join: load.sample === null ? 'FULL' : 'LEFT',
+      same_key: sameKey(table, 's', 't'),
+    }),
+  );
+  await leaveChanged(sql, load);
+  if (load.mode === 'verify') return [];
+  const found = await sql.rows(
+    `SELECT "_sluice relid" AS relid, list(DISTINCT "_sluice at") AS places FROM temp.load_difference WHERE "_sluice difference" <> 'extra' GROUP BY ALL`,
+  );
+  return found.flatMap(({ relid, places }) => {
+    const all = places as string[];
+    const parts = Array.from({ length: Math.ceil(all.length / PLACES) }, (_, index) => all.slice(index * PLACES, (index + 1) * PLACES));
+    return parts.map((part) => ({ relid: String(relid), places: part }));
+  });
+}
+
+/** What a captured change has reached is the log's. */
+async function leaveChanged(sql: Sql, load: OpenLoad): Promise<void> {
+  if (!(await findChanged(sql, load))) return;
+  await sql.run(`DELETE FROM temp.load_difference AS l USING temp.load_changed AS c WHERE ${sameKey(load.table, 'c', 'l')}`);
+}
+
+/** Mend the state, or list what is wrong with it. */
+export async function completeCompare(
+  sql: Sql,
+  load: OpenLoad,
+  again: readonly string[],
+): Promise<{ missing: number; different: number; extra: number }> {
+  const { table, batchId, mode } = load;
+  await leaveChanged(sql, load);
+  const rows = await sql.rows(
+    `SELECT "_sluice difference" AS difference, count(DISTINCT (${list(keysOf(table))})) AS n FROM temp.load_difference GROUP BY ALL`,
+  );
+  const count = (kind: string) => Number(rows.find(({ difference }) => difference === kind)?.n ?? 0);
+  const counts = { missing: count('missing'), different: count('different'), extra: count('extra') };
+  if (mode !== 'compare') await listDifferences(sql, load);
+  if (mode !== 'verify') await mend(sql, load, again, Number(batchId));
+  return counts;
+}
+
+async function listDifferences(sql: Sql, { id, table }: OpenLoad): Promise<void> {
+  const names = { table_schema: table.lake.schema, table_name: table.lake.name };
+  await sql.run('DELETE FROM lake.sluice.difference WHERE table_schema = $table_schema AND table_name = $table_name', names);
+  const key = keysOf(table)
+    .map((name) => `${ident(name)} := ${ident(name)}`)
+    .join(', ');
+  await sql.run(
+    `INSERT INTO lake.sluice.difference SELECT DISTINCT $id::UUID, $table_schema, $table_name, "_sluice difference", to_json(struct_pack(${key})), now() FROM temp.load_difference`,
+    { id, ...names },
+  );
+}
+
+async function mend(sql: Sql, load: OpenLoad, again: readonly string[], batchId: number): Promise<void> {
+  const { table } = load;
+  const { changes, state } = partsOf(table);
+  const { _op, _seq, _batch } = table.own;
+  const columns = list(namesOf(table));
+  const own = list([_op, _seq, _batch]);
+  const same = sameKey(table, 'd', 'l');
+  const rows = again.length === 0 ? undefined : `(${again.map((relation) => `FROM ${relation}`).join(' UNION ALL ')})`;
+  const wanted = `EXISTS (FROM temp.load_difference AS d WHERE "_sluice difference" <> 'extra' AND ${same})`;
+  const [lacking] = await sql.rows(
+    `SELECT count(*) AS n FROM temp.load_difference AS d WHERE "_sluice difference" <> 'extra' ${rows === undefined ? '' : `AND NOT EXISTS (FROM ${rows} AS l WHERE ${same})`}`,
+  );
+  if (Number(lacking?.n) > 0)
+    throw new SluiceError('load_disturbed', 'Rows that were to be mended were not found again', 'None: the load begins anew.');
+  await sql.run(
+    `INSERT INTO ${changes} (${columns}, ${own}) SELECT ${columns}, 'D', ${LOADED_SEQ}, ${batchId} FROM ${state} AS l
+     WHERE EXISTS (FROM temp.load_difference AS d WHERE "_sluice difference" = 'extra' AND ${same})`,
+  );
+  await sql.run(`DELETE FROM ${state} AS l USING temp.load_difference AS d WHERE ${same}`);
+  if (rows === undefined) return;
+  await sql.run(
+    `INSERT INTO ${changes} (${columns}, ${own}) SELECT DISTINCT ON (${list(keysOf(table))}) ${columns}, 'R', ${LOADED_SEQ}, ${batchId} FROM ${rows} AS l WHERE ${wanted}`,
+  );
+  await sql.run(
+    `INSERT INTO ${state} (${columns}) SELECT DISTINCT ON (${list(keysOf(table))}) ${columns} FROM ${rows} AS l WHERE ${wanted}`,
+  );
+  await noteLosses(sql, load, rows, wanted);
+}

@@ -1,0 +1,95 @@
+import type { OpenLoad } from '../model/load.ts';
+import type { LakeTable } from '../model/table.ts';
+import { makeHistory } from './ddl.ts';
+import type { Sql } from './engine.ts';
+import { EMPTIED_SEQ, findChanged, keysOf, LOADED_SEQ, namesOf, noteLosses, partsOf, sameKey, whole } from './load-sql.ts';
+import { full, list, placesOf } from './places.ts';
+import { register } from './registry.ts';
+import { ident, literal } from './sql.ts';
+import { statement } from './statement.ts';
+
+/*
+ * Loading a table whose state is not shown meanwhile. The drain feeds that state as any other; each chunk adds its rows to it but those that the log
+ * knows of, so the order in which chunks and batches come does not matter.
+ */
+
+/** Make room, in the transaction that begins the load. A table's first load has it already: its state is held from the beginning. */
+export async function prepareFill(sql: Sql, { table, mode, batchId }: OpenLoad): Promise<void> {
+  if (mode === 'fill') return;
+  const { changes, state, history } = placesOf(table);
+  const { _op, _seq, _batch } = table.own;
+  const since = Number(batchId);
+  if (mode === 'reset') {
+    await sql.run(`DROP VIEW IF EXISTS ${full(history)}`);
+    await sql.run(`DELETE FROM ${full(changes)}`);
+    if (table.key !== null) await sql.run(`DROP TABLE ${full(state)}`);
+    await sql.run('DELETE FROM lake.sluice.batch_table WHERE table_id = $id::INTEGER', { id: table.id });
+  } else {
+    // All rows of before end where those of the load begin.
+    await sql.run(`INSERT INTO ${full(changes)} (${list([_op, _seq, _batch])}) VALUES ('T', ${EMPTIED_SEQ}, ${since})`);
+  }
+  const held: LakeTable = { ...table, held: { since, shown: mode === 'full' && table.key !== null } };
+  if (table.key !== null) {
+    const columns = table.columns.map(({ name, lakeType }) => `${ident(name)} ${lakeType}`).join(', ');
+    await sql.run(`CREATE TABLE ${full(placesOf(held).state)} (${columns})`);
+  }
+  await register(sql, [held]);
+}
+
+/**
+ * Take back what a load has written before it was disturbed, if it had begun. The state becomes what the log makes of it; where all is loaded anew it begins empty once
+ * more, with the load's new number.
+ * @param load as it was, its table as it is registered
+ */
+export async function forgetFill(sql: Sql, { table, batchId: begun }: OpenLoad, batchId: number): Promise<void> {
+  const before = begun ?? -1;
+  const { changes, state, batch, op, seq, ...parts } = partsOf(table);
+  await sql.run(`DELETE FROM ${changes} WHERE ${batch} = ${before} AND ${op} = 'R'`);
+  await sql.run('DELETE FROM lake.sluice.loss WHERE batch_id = $batch_id::BIGINT AND cdc_seq = $seq::BIGINT', {
+    batch_id: before,
+    seq: LOADED_SEQ,
+  });
+  const emptied = await sql.run(
+    `UPDATE ${changes} SET ${batch} = ${batchId} WHERE ${batch} = ${before} AND ${op} = 'T' AND ${seq} = ${EMPTIED_SEQ}`,
+  );
+  const since = emptied > 0 ? batchId : Number(table.held?.since);
+  if (emptied > 0) await register(sql, [{ ...table, held: { since, shown: table.held?.shown === true } }]);
+  if (table.key === null) return;
+  await sql.run(`DELETE FROM ${state}`);
+  await sql.run(statement('load_held_state', { ...parts, changes, state, batch, op, seq }), { since });
+}
+
+/** Rows of a chunk into the state and into the typed log. */
+export async function fill(sql: Sql, load: OpenLoad, relation: string): Promise<void> {
+  const { table, batchId } = load;
+  const { changes, state } = partsOf(table);
+  const known = (await findChanged(sql, load)) ? `NOT EXISTS (FROM temp.load_changed AS c WHERE ${sameKey(table, 'c', 'l')})` : 'true';
+  const columns = list(namesOf(table));
+  if (table.key !== null)
+    await sql.run(`INSERT INTO ${state} (${columns}) SELECT ${columns} FROM ${relation} AS l WHERE ${known} AND ${whole(table)}`);
+  const { _op, _seq, _batch } = table.own;
+  await sql.run(
+    `INSERT INTO ${changes} (${columns}, ${list([_op, _seq, _batch])}) SELECT ${columns}, ${literal('R')}, ${LOADED_SEQ}, ${batchId} FROM ${relation} AS l WHERE ${known}`,
+  );
+  await noteLosses(sql, load, relation, known);
+}
+
+/** Show what was loaded. Rows that were changed meanwhile are not the load's: of when they are it can't say. */
+export async function completeFill(sql: Sql, load: OpenLoad): Promise<{ missing: number; different: number; extra: number }> {
+  const { table, batchId } = load;
+  const { changes, state, op, batch } = partsOf(table);
+  if (await findChanged(sql, load)) {
+    await sql.run(
+      `DELETE FROM ${changes} AS l WHERE ${batch} = ${batchId} AND ${op} = 'R' AND EXISTS (FROM temp.load_changed AS c WHERE ${sameKey(table, 'c', 'l')})`,
+    );
+  }
+  const [counted] = await sql.rows(`SELECT count(*) AS n FROM ${changes} WHERE ${batch} = ${batchId} AND ${op} = 'R'`);
+  const shown: LakeTable = { ...table, held: undefined };
+  if (keysOf(table).length > 0) {
+    await sql.run(`DROP TABLE IF EXISTS ${full(placesOf(shown).state)}`);
+    await sql.run(`ALTER TABLE ${state} RENAME TO ${ident(placesOf(shown).state.name)}`);
+  }
+  await makeHistory(sql, shown);
+  await register(sql, [shown]);
+  return { missing: Number(counted?.n), different: 0, extra: 0 };
+}

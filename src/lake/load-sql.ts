@@ -1,0 +1,113 @@
+import type { OpenLoad, ReadColumn } from '../model/load.ts';
+import type { LakeTable } from '../model/table.ts';
+import { mapType } from '../model/types.ts';
+import type { Sql } from './engine.ts';
+import { full, keyColumns, list, placesOf } from './places.ts';
+import { ident, literal } from './sql.ts';
+import { statement } from './statement.ts';
+
+/** How rows of a load are marked in the typed log. Their batch holds nothing else of the table. */
+export const LOADED_SEQ = -1;
+/** The T with which all rows of before end, where all are loaded anew. */
+export const EMPTIED_SEQ = -2;
+
+export function isFill({ mode }: Pick<OpenLoad, 'mode'>): boolean {
+  return mode === 'fill' || mode === 'full' || mode === 'reset';
+}
+
+/** From where on the log says what a row is: where a state is held, from its beginning. */
+export function sinceOf({ table, batchId }: OpenLoad): number {
+  return table.held?.since ?? Number(batchId) + 1;
+}
+
+export function seenOf({ id }: OpenLoad): string {
+  return `lake.sluice.${ident(`load ${id}`)}`;
+}
+
+export function namesOf(table: LakeTable): string[] {
+  return table.columns.map(({ name }) => name);
+}
+
+export function keysOf(table: LakeTable): string[] {
+  return keyColumns(table).map(({ name }) => name);
+}
+
+/** A key of which the lake can't hold a value is not in the state. */
+export function whole(table: LakeTable): string {
+  return keysOf(table)
+    .map((name) => `${ident(name)} IS NOT NULL`)
+    .join(' AND ');
+}
+
+export function sameKey(table: LakeTable, one: string, other: string): string {
+  return keysOf(table)
+    .map((name) => `${one}.${ident(name)} = ${other}.${ident(name)}`)
+    .join(' AND ');
+}
+
+/** Rows as they arrive, as the lake has them, with their place and the columns of which a value was lost. */
+export function projection(columns: readonly ReadColumn[], from: string): string {
+  let next = 0;
+  const values: string[] = [];
+  const lost: string[] = [];
+  for (const { column, way } of columns) {
+    const first = `c${next}`;
+    next += way === 'guarded' ? 2 : 1;
+    if (way === 'native') {
+      values.push(`${first} AS ${ident(column.name)}`);
+      continue;
+    }
+    const text = way === 'guarded' ? `c${next - 1}` : first;
+    const converted = mapType(column.type, column.override, column.source).fromText(text);
+    const value = converted === text ? text : `TRY(${converted})`;
+    values.push(`${way === 'guarded' ? `coalesce(${first}, ${value})` : value} AS ${ident(column.name)}`);
+    if (converted !== text) lost.push(`CASE WHEN ${text} IS NOT NULL AND ${value} IS NULL THEN ${literal(column.name)} END`);
+  }
+  const any =
+    lost.length === 0
+      ? 'NULL::VARCHAR[]'
+      : `CASE WHEN ${lost.map((one) => `(${one}) IS NOT NULL`).join(' OR ')} THEN list_filter([${lost.join(', ')}], lambda x: x IS NOT NULL) END`;
+  return `SELECT ${[...values, 'place AS "_sluice at"', `${any} AS "_sluice lost"`].join(', ')} FROM ${from} AS r (${['place', ...Array.from({ length: next }, (_, index) => `c${index}`)].join(', ')})`;
+}
+
+/** What the parts of most statements are called. */
+export function partsOf(table: LakeTable): Record<'changes' | 'state' | 'columns' | 'key' | 'op' | 'seq' | 'batch' | 'whole', string> {
+  const places = placesOf(table);
+  const { _op, _seq, _batch } = table.own;
+  return {
+    changes: full(places.changes),
+    state: full(places.state),
+    columns: list(namesOf(table)),
+    key: list(keysOf(table)),
+    op: ident(_op),
+    seq: ident(_seq),
+    batch: ident(_batch),
+    whole: whole(table),
+  };
+}
+
+/** Fill temp.load_changed with the keys of which the log knows better than what was read. Returns whether there are any. */
+export async function findChanged(sql: Sql, load: OpenLoad, since = sinceOf(load)): Promise<boolean> {
+  const { table, batchId } = load;
+  const [some] = await sql.rows(
+    'SELECT 1 FROM lake.sluice.batch_table WHERE table_id = $id::INTEGER AND batch_id >= $since::BIGINT LIMIT 1',
+    {
+      id: table.id,
+      since,
+    },
+  );
+  if (some === undefined || table.key === null) return false;
+  const { changes, key, op, seq, batch } = partsOf(table);
+  await sql.run(statement('load_changed', { changes, key, op, seq, batch }), { since, load: batchId });
+  return true;
+}
+
+/** Values of loaded rows that the lake's types can't hold. */
+export async function noteLosses(sql: Sql, { table, batchId }: OpenLoad, relation: string, condition: string): Promise<void> {
+  await sql.run(statement('load_losses', { relation, condition }), {
+    batch_id: batchId,
+    seq: LOADED_SEQ,
+    table_schema: table.lake.schema,
+    table_name: table.lake.name,
+  });
+}

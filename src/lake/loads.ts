@@ -1,0 +1,311 @@
+import { randomUUID } from 'node:crypto';
+import { SluiceError } from '../model/error.ts';
+import { type Chunk, type Loaded, type LoadMode, type OpenLoad, waysOf } from '../model/load.ts';
+import type { LakeTable } from '../model/table.ts';
+import type { Loads, ReadRows } from '../pipeline/ports.ts';
+import type { Engine, Sql } from './engine.ts';
+import { moveAnchor, writeLedger } from './ledger.ts';
+import { compareRows, completeCompare, keepSeen, prepareCompare } from './load-compare.ts';
+import { completeFill, fill, forgetFill, prepareFill } from './load-fill.ts';
+import { isFill, projection, seenOf } from './load-sql.ts';
+import { full, placesOf } from './places.ts';
+import { register } from './registry.ts';
+import type { RowSource } from './row-source.ts';
+import type { Row } from './rows.ts';
+import type { Fence, LakeSession } from './session.ts';
+import { literal } from './sql.ts';
+import { statement } from './statement.ts';
+
+/** What the loads of a lake work with. */
+export interface LoadsOptions {
+  readonly engine: Engine;
+  readonly session: LakeSession;
+  readonly rows: RowSource;
+  readonly registry: (sql: Sql) => Promise<readonly LakeTable[]>;
+  /** The registry was changed by a load. */
+  readonly forgetRegistry: () => void;
+}
+
+/** The loads of a lake, and what to tell them. */
+export interface LakeLoads extends Loads {
+  /** A batch was applied that touched neither loads nor tables: what is known of them stays known. */
+  kept(batchId: number): void;
+}
+
+export function openLoads({ engine, session, rows, registry, forgetRegistry }: LoadsOptions): LakeLoads {
+  let cached: { at: number; loads: readonly OpenLoad[] } | undefined;
+  let count = 0;
+
+  const write = async <T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> => {
+    const known = cached;
+    // The commit may have happened though its answer is lost: then what is known is wrong, and the anchor does not say so.
+    cached = undefined;
+    const written = await session.write(doing, async (sql, fence) => {
+      fence.check();
+      const value = await work(sql, fence);
+      // An update that changes nothing is still one for DuckLake: a second writer's commit fails by it.
+      await moveAnchor(sql, fence.lastBatchId);
+      return { value, lastBatchId: fence.lastBatchId };
+    });
+    cached = known;
+    return written;
+  };
+
+  /** As `write`, for what makes the loads known so far wrong. */
+  const changing = async <T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> => {
+    const value = await write(doing, work);
+    cached = undefined;
+    return value;
+  };
+
+  return {
+    kept: (batchId) => {
+      if (cached) cached = { ...cached, at: batchId };
+    },
+
+    open: async ({ fresh }) => {
+      if (!fresh && cached && cached.at === session.seen) return cached.loads;
+      const loads = await session.use('looking for loads', async (sql) => readOpen(sql, await registry(sql)));
+      cached = { at: session.seen ?? -1, loads };
+      return loads;
+    },
+
+    find: (ids) =>
+      session.use('looking for loads', async (sql) => {
+        const rows =
+          ids.length === 0 ? [] : await sql.rows(statement('load_find', { ids: ids.map((id) => `${literal(id)}::UUID`).join(', ') }));
+        return new Map(
+          rows.map((row) => [String(row.load_id), { done: row.done === true, ...(row.rows !== null && { result: countsOf(row) }) }]),
+        );
+      }),
+
+    request: async (wanted) => {
+      if (wanted.length === 0) return;
+      await changing('requesting loads', async (sql) => {
+        for (const { id, tableId, mode, sample, gapId } of wanted) {
+          const asked = gapId === null;
+          if (asked && mode !== 'verify') await sql.run(statement('load_adopt'), { load_id: id, table_id: tableId });
+          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, sample, gap_id: gapId, asked });
+        }
+      });
+    },
+
+    begin: async (load, plan, horizon) => {
+      cached = undefined;
+      forgetRegistry();
+      await session.write('beginning a load', async (sql, fence) => {
+        fence.check();
+        // Another number where it begins anew: its rows come after the TRUNCATE that has disturbed it, and a process that still works for the old
+        // one is told apart.
+        const batchId = fence.lastBatchId + 1;
+        // Rows of the next batch may still have the columns of before the last one: see LakeTable.before.
+        const before = (await registry(sql)).filter((table) => table.before?.batch === fence.lastBatchId);
+        const renumbered = before.map((table) => ({ ...table, before: { batch: batchId, columns: table.before?.columns ?? [] } }));
+        await register(sql, renumbered);
+        const table = renumbered.find(({ id }) => id === load.table.id) ?? load.table;
+        const begun = { ...load, batchId, table };
+        await forgetProgress(sql, load);
+        if (!isFill(load)) await prepareCompare(sql, begun);
+        else if (table.held === undefined) await prepareFill(sql, begun);
+        else await forgetFill(sql, { ...load, table }, batchId);
+        await moveAnchor(sql, batchId);
+        const hiddenSince = load.mode === 'reset' ? 0 : load.mode === 'fill' && !table.held?.shown ? Number(table.held?.since) : null;
+        const { id: load_id, mode } = load;
+        await sql.run(statement('load_begin'), {
+          load_id,
+          mode,
+          batch_id: batchId,
+          plan: JSON.stringify(plan),
+          horizon,
+          hidden_since: hiddenSince,
+        });
+        return { value: undefined, lastBatchId: batchId };
+      });
+      forgetRegistry();
+    },
+
+    columns: ({ table }, frozen) => waysOf(table, rows.native && !frozen),
+
+    read: async ({ batchId }, columns, reader) => {
+      count += 1;
+      const name = `load_${batchId}_${count}`;
+      const names = ['place', ...columns.flatMap(({ arrives }) => arrives).map((_, index) => `c${index}`)];
+      const read = await engine.beside(async (sql) => {
+        await rows.read(sql, reader, names, (from) => `CREATE OR REPLACE TABLE memory.main.${name} AS ${projection(columns, from)}`);
+        const [counted] = await sql.rows(`SELECT count(*) AS n FROM memory.main.${name}`);
+        return Number(counted?.n);
+      });
+      return new MemoryRows(engine, name, read);
+    },
+
+    apply: async (load, chunk, read) => {
+      const { table, batchId } = load;
+      const relation = relationOf(read);
+      await write('loading rows', async (sql) => {
+        await assertUndisturbed(sql, load);
+        await assertNotThere(sql, load, chunk);
+        if (isFill(load)) await fill(sql, load, relation);
+        else await keepSeen(sql, load, relation, chunk.relid);
+        await sql.run('INSERT INTO lake.sluice.load_chunk VALUES ($load_id::UUID, $chunk, $rows)', {
+          load_id: load.id,
+          chunk: chunk.index,
+          rows: read.rows,
+        });
+      });
+      await read.forget();
+      engine.log.debug({ load: load.id, table: table.id, batchId, chunk: chunk.index, rows: read.rows }, 'chunk loaded');
+      if (cached) {
+        const loads = cached.loads.map((one) =>
+          one.id === load.id ? { ...one, done: new Map([...one.done, [chunk.index, read.rows]]) } : one,
+        );
+        cached = { at: session.seen ?? -1, loads };
+      }
+    },
+
+    compare: (load) =>
+      session.use('comparing rows', async (sql) => {
+        await assertUndisturbed(sql, load);
+        return isFill(load) ? [] : compareRows(sql, load);
+      }),
+
+    complete: async (load, again, cut, source) => {
+      cached = undefined;
+      forgetRegistry();
+      const loaded = await write('completing a load', async (sql, fence) => {
+        await assertUndisturbed(sql, load);
+        const total = [...load.done.values()].reduce((sum, n) => sum + n, 0);
+        const counts = isFill(load) ? await completeFill(sql, load) : await completeCompare(sql, load, again.map(relationOf));
+        const loaded = { rows: total, ...counts };
+        const changes = counts.missing + counts.different + counts.extra;
+        if (isFill(load) || (load.mode !== 'verify' && changes > 0)) {
+          const [last] = await sql.rows('SELECT source_ordinal FROM lake.sluice.batch ORDER BY batch_id DESC LIMIT 1');
+          const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal ?? 0), kind: 'load' as const, cut };
+          await writeLedger(sql, Number(load.batchId), batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+          const state = full(placesOf({ ...load.table, held: undefined }).state);
+          const [counted] = load.table.key === null ? [{ n: 0 }] : await sql.rows(`SELECT count(*) AS n FROM ${state}`);
+          await sql.run(statement('load_counted'), { batch_id: load.batchId, table_id: load.table.id, changes, rows: Number(counted?.n) });
+        }
+        await sql.run(statement('load_done'), { load_id: load.id, done_batch: fence.lastBatchId, ...loaded });
+        await forgetProgress(sql, load);
+        return loaded;
+      });
+      forgetRegistry();
+      for (const one of again) await one.forget();
+      await engine.run('DROP TABLE IF EXISTS temp.load_difference');
+      return loaded;
+    },
+
+    tables: () =>
+      session.use('looking up tables', async (sql) => (await registry(sql)).filter(({ dropped }) => !dropped).map(({ id }) => id)),
+
+    ofGap: (gapId) =>
+      session.use('looking up loads', async (sql) => {
+        const rows = await sql.rows(statement('gap_loads'), { gap_id: gapId });
+        return rows.map((row) => ({
+          tableId: Number(row.table_id),
+          batchId: row.batch_id === null ? null : Number(row.batch_id),
+          horizon: row.horizon === null ? null : String(row.horizon),
+          done: row.done === true,
+          missing: Number(row.missing),
+          different: Number(row.different),
+          extra: Number(row.extra),
+        }));
+      }),
+
+    drop: (load) =>
+      changing('dropping a load', async (sql, fence) => {
+        await forgetProgress(sql, load);
+        await sql.run(statement('load_done'), {
+          load_id: load.id,
+          done_batch: fence.lastBatchId,
+          rows: null,
+          missing: null,
+          different: null,
+          extra: null,
+        });
+      }),
+  };
+}
+
+function countsOf({ rows, missing, different, extra }: Row): Loaded {
+  return { rows: Number(rows), missing: Number(missing), different: Number(different), extra: Number(extra) };
+}
+
+class MemoryRows implements ReadRows {
+  readonly #engine: Engine;
+  readonly name: string;
+  readonly rows: number;
+
+  constructor(engine: Engine, name: string, rows: number) {
+    this.#engine = engine;
+    this.name = name;
+    this.rows = rows;
+  }
+
+  async forget(): Promise<void> {
+    await this.#engine.run(`DROP TABLE IF EXISTS memory.main.${this.name}`);
+  }
+}
+
+function relationOf(rows: ReadRows): string {
+  if (!(rows instanceof MemoryRows)) throw new Error('rows that another lake has read');
+  return `memory.main.${rows.name}`;
+}
+
+async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoad[]> {
+  const rows = await sql.rows(statement('load_open'));
+  return rows.flatMap((row) => {
+    const table = tables.find(({ id }) => id === Number(row.table_id));
+    if (table === undefined) return [];
+    const mode = modeOf(table, String(row.mode) as LoadMode, row.batch_id !== null && row.disturbed === null);
+    const done = row.done === null ? [] : (JSON.parse(String(row.done)) as { chunk: number; rows: number }[]);
+    return [
+      {
+        id: String(row.load_id),
+        table,
+        mode,
+        // Of a state that is made anew no row may be left out.
+        sample: row.sample === null || isFill({ mode }) ? null : Number(row.sample),
+        gapId: row.gap_id === null ? null : String(row.gap_id),
+        batchId: row.batch_id === null ? null : Number(row.batch_id),
+        plan: row.plan === null ? [] : JSON.parse(String(row.plan)),
+        done: new Map(done.map(({ chunk, rows }) => [chunk, rows])),
+        disturbed: row.disturbed !== null,
+        horizon: row.horizon === null ? null : String(row.horizon),
+      },
+    ];
+  });
+}
+
+/** What is to be done for a table, as it is when a load begins, or begins anew. */
+function modeOf({ key, held }: LakeTable, mode: LoadMode, begun: boolean): LoadMode {
+  if (begun) return mode;
+  // Its rows are on their way, or another table has come in its place.
+  if (held) return 'fill';
+  const wanted = mode === 'fill' ? 'compare' : mode;
+  // Without a key rows can't be compared: all of them are written once more.
+  return key === null && (wanted === 'compare' || wanted === 'repair') ? 'full' : wanted;
+}
+
+/** In the transaction that needs it: a batch of this process may have come since the load was looked up, or another process may have begun it anew. */
+async function assertUndisturbed(sql: Sql, { id, batchId }: OpenLoad): Promise<void> {
+  const [row] = await sql.rows('SELECT batch_id, disturbed FROM lake.sluice.load WHERE load_id = $id::UUID AND done_ts IS NULL', { id });
+  if (row === undefined || Number(row.batch_id) !== batchId) throw overtaken();
+  if (row.disturbed === null) return;
+  throw new SluiceError('load_disturbed', 'A TRUNCATE or a change of the table came while it was loaded', 'None: the load begins anew.');
+}
+
+/** The anchor's value is the same before a chunk and after it, so that alone does not tell that another process, or this one, has had it. */
+async function assertNotThere(sql: Sql, { id }: OpenLoad, { index }: Chunk): Promise<void> {
+  const [row] = await sql.rows('SELECT 1 FROM lake.sluice.load_chunk WHERE load_id = $id::UUID AND chunk = $index', { id, index });
+  if (row !== undefined) throw overtaken();
+}
+
+function overtaken(): SluiceError {
+  return new SluiceError('lake_conflict', 'Another process has gone on with this load', 'Run one daemon per lake. Nothing is lost.');
+}
+
+async function forgetProgress(sql: Sql, load: OpenLoad): Promise<void> {
+  await sql.run('DELETE FROM lake.sluice.load_chunk WHERE load_id = $id::UUID', { id: load.id });
+  await sql.run(`DROP TABLE IF EXISTS ${seenOf(load)}`);
+}

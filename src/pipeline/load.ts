@@ -1,0 +1,267 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { SluiceError } from '../model/error.ts';
+import {
+  type Chunk,
+  chunksOf,
+  type Leaf,
+  type Loaded,
+  type OpenLoad,
+  type PlannedLeaf,
+  planChunks,
+  type ReadColumn,
+  sampleChunks,
+} from '../model/load.ts';
+import type { AtPoint } from './crash-points.ts';
+import type { Drained } from './drain.ts';
+import type { Lake, ReadRows, Source } from './ports.ts';
+import { repairGaps } from './repair.ts';
+
+export interface LoaderOptions {
+  readonly source: Source;
+  readonly lake: Lake;
+  readonly log: Logger;
+  readonly at: AtPoint;
+  /** Chunks that are read at the same time. */
+  readonly readers: number;
+  /** At most; undefined: as fast as it goes. */
+  readonly rowsPerSecond?: number | undefined;
+  /** For tests. */
+  readonly chunkRows?: number | undefined;
+}
+
+/** Loads tables, a step at a time, between batches. */
+export interface Loader {
+  /**
+   * Do one thing for the load at work, or begin one. Call it after each drain with what that did; false: there is nothing to load.
+   * After a rejection the next call goes on from what the lake holds.
+   */
+  step(drained: Drained): Promise<boolean>;
+  /** Let go of what is read ahead. */
+  close(): Promise<void>;
+}
+
+/** The load at work, as this process has it: chunks that are being read, and what they wait for. */
+interface Work {
+  readonly id: string;
+  readonly columns: readonly ReadColumn[];
+  readonly plan: readonly PlannedLeaf[];
+  readonly since: number;
+  readonly reading: Map<number, Promise<ReadRows>>;
+  rowsRead: number;
+  /** Once all is read: the source's clock after that, and the rows that were read again. */
+  read?: { readonly at: string; readonly again: readonly ReadRows[] };
+}
+
+/** How often the lake is looked at where nothing says that it should be. */
+const IDLE_MS = 60_000;
+/** The same while a gap waits for old transactions to end. */
+const WAITING_MS = 1_000;
+/** How long a step waits where there is nothing to do yet. */
+const PAUSE_MS = 100;
+
+/**
+ * The state of a load is in the lake: which chunks are in, and whether something has disturbed it. So a load that was killed goes on after its last
+ * chunk, and one chunk is read by one statement, hence no transaction of the source is long. A load is complete when all chunks are in and the lake
+ * has all that was committed before the last read ended: `complete` then leaves to the log what was changed meanwhile.
+ *
+ *   requested ──begin──► at work ──chunk, chunk …──► read ──(compare, read again)──► waits for a batch ──complete──► done
+ *                           ▲───────── TRUNCATE, DDL, rewritten table ─────────┘
+ */
+export function createLoader({ source, lake, log, at, readers, rowsPerSecond, chunkRows }: LoaderOptions): Loader {
+  let work: Work | undefined;
+  // What the lake holds is looked at once, and again when a batch or a request may have added to it.
+  let look = true;
+  // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
+  let lookAgainAt = 0;
+  let gapWaits = false;
+
+  async function forget(): Promise<void> {
+    const gone = work;
+    work = undefined;
+    look = true;
+    if (gone === undefined) return;
+    const reads = await Promise.allSettled(gone.reading.values());
+    const rows = [...reads.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])), ...(gone.read?.again ?? [])];
+    await Promise.allSettled(rows.map((one) => one.forget()));
+  }
+
+  async function begin(load: OpenLoad): Promise<void> {
+    const [table] = await source.tables([load.table.id]);
+    // Rows without a key can't be compared.
+    if (table?.relid == null || (load.mode === 'verify' && load.table.key === null)) {
+      await lake.loads.drop(load);
+      const done_at = await source.now();
+      await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
+      return;
+    }
+    const whole = planChunks(await source.leaves(load.table.id), chunkRows);
+    const plan = load.sample === null ? whole : sampleChunks(whole, load.sample);
+    const began_at = await source.now();
+    const horizon = String(await source.oldestXid());
+    await source.assertLeading();
+    await at('before-load');
+    await lake.loads.begin(load, plan, horizon);
+    await at('after-load');
+    await source.reportLoad(load.id, {
+      table_id: load.table.id,
+      mode: load.mode,
+      began_at,
+      rows_expected: Math.round(plan.reduce((sum, { rows }) => sum + rows, 0)),
+      rows_read: 0,
+    });
+    log.info(
+      { load: load.id, table: load.table.id, mode: load.mode, chunks: chunksOf(plan).length, again: load.batchId !== null },
+      'load begun',
+    );
+  }
+
+  async function takeUp(load: OpenLoad): Promise<Work> {
+    const [table] = await source.tables([load.table.id]);
+    const columns = lake.loads.columns(load, table?.evolve === 'freeze');
+    return { id: load.id, columns, plan: load.plan, since: Date.now(), reading: new Map(), rowsRead: 0 };
+  }
+
+  function readAhead(mine: Work, load: OpenLoad, todo: readonly Chunk[]): void {
+    for (const chunk of todo) {
+      if (mine.reading.size >= readers || waitMs(mine) > 0) return;
+      if (mine.reading.has(chunk.index)) continue;
+      const reading = lake.loads.read(load, mine.columns, source.rows(load.table.id, mine.columns, chunk));
+      // Who waits for it sees the failure.
+      reading.catch(() => undefined);
+      mine.reading.set(chunk.index, reading);
+    }
+  }
+
+  function waitMs({ since, rowsRead }: Work): number {
+    return rowsPerSecond === undefined ? 0 : since + (1000 * rowsRead) / rowsPerSecond - Date.now();
+  }
+
+  async function loadChunk(mine: Work, load: OpenLoad, todo: readonly Chunk[]): Promise<void> {
+    readAhead(mine, load, todo);
+    if (mine.reading.size === 0) {
+      await sleep(Math.min(PAUSE_MS, waitMs(mine)));
+      return;
+    }
+    // The drain goes on while the source reads.
+    const first = await Promise.race([
+      ...[...mine.reading].map(async ([index, reading]) => ({ index, rows: await reading })),
+      sleep(PAUSE_MS),
+    ]);
+    if (first === undefined) return;
+    const { rows } = first;
+    const next = todo.find(({ index }) => index === first.index) as Chunk;
+    mine.rowsRead += rows.rows;
+    // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
+    assertSamePlaces(mine.plan, await source.leaves(load.table.id));
+    await source.assertLeading();
+    await at('before-chunk');
+    await lake.loads.apply(load, next, rows);
+    await at('after-chunk');
+    mine.reading.delete(next.index);
+    const read = [...load.done.values()].reduce((sum, n) => sum + n, rows.rows);
+    await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: read });
+  }
+
+  async function readAgain(mine: Work, load: OpenLoad): Promise<void> {
+    const again: ReadRows[] = [];
+    for (const places of await lake.loads.compare(load)) {
+      again.push(await lake.loads.read(load, mine.columns, source.rows(load.table.id, mine.columns, places)));
+    }
+    assertSamePlaces(mine.plan, await source.leaves(load.table.id));
+    mine.read = { at: await source.now(), again };
+  }
+
+  async function complete({ read }: Required<Work>, load: OpenLoad, drained: Drained): Promise<boolean> {
+    // A batch that was cut before the last read may lack what that has seen.
+    if (drained.kind === 'batch' && microseconds(drained.batch.cut) < microseconds(read.at)) return false;
+    const identity = await source.identity();
+    await source.assertLeading();
+    await at('before-complete');
+    const loaded = await lake.loads.complete(load, read.again, drained.kind === 'batch' ? drained.batch.cut : read.at, identity);
+    await at('after-complete');
+    await reportDone(load, loaded);
+    return true;
+  }
+
+  async function reportDone(load: OpenLoad, result: Loaded): Promise<void> {
+    const done_at = await source.now();
+    await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: result.rows, done_at, result });
+    log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
+  }
+
+  /** What people have asked for into the lake; and of what is done there, tell those who were not told because a daemon was killed. */
+  async function takeRequests(): Promise<void> {
+    const requests = await source.requestedLoads();
+    if (requests.length === 0) return;
+    const known = await lake.loads.find(requests.map(({ id }) => id));
+    // A table's first load is the lake's own affair.
+    await lake.loads.request(requests.filter(({ id, mode }) => !known.has(id) && mode !== 'fill'));
+    const now = await source.now();
+    for (const { id, tableId: table_id, mode } of requests) {
+      const { done, result } = known.get(id) ?? { done: mode === 'fill' };
+      await source.reportLoad(id, {
+        table_id,
+        mode,
+        began_at: now,
+        ...(done && { done_at: now }),
+        ...(result && { rows_read: result.rows, result }),
+      });
+    }
+  }
+
+  async function oneStep(drained: Drained): Promise<boolean> {
+    if (work === undefined) await takeRequests();
+    if (work === undefined) gapWaits = await repairGaps({ source, lake, log });
+    const [load] = await lake.loads.open({ fresh: work === undefined });
+    look = load !== undefined;
+    if (load === undefined) return false;
+    if (work !== undefined && work.id !== load.id) await forget();
+    if (load.batchId === null || load.disturbed) {
+      await forget();
+      await begin(load);
+      return true;
+    }
+    work ??= await takeUp(load);
+    try {
+      const todo = chunksOf(load.plan).filter(({ index }) => !load.done.has(index));
+      if (todo.length > 0) await loadChunk(work, load, todo);
+      else if (work.read === undefined) await readAgain(work, load);
+      else if (await complete(work as Required<Work>, load, drained)) await forget();
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'load_disturbed') throw error;
+      await forget();
+      await begin(load);
+    }
+    return true;
+  }
+
+  return {
+    async step(drained) {
+      if (drained.news || Date.now() > lookAgainAt) look = true;
+      if (!look) return false;
+      lookAgainAt = Date.now() + (gapWaits ? WAITING_MS : IDLE_MS);
+      try {
+        await lake.acquire();
+        return await oneStep(drained);
+      } catch (error) {
+        await forget();
+        throw error;
+      } finally {
+        await lake.release();
+      }
+    },
+    close: forget,
+  };
+}
+
+function assertSamePlaces(plan: readonly PlannedLeaf[], now: readonly Leaf[]): void {
+  if (plan.every(({ relid, filenode }) => now.some((leaf) => leaf.relid === relid && leaf.filenode === filenode))) return;
+  throw new SluiceError('load_disturbed', 'The table was rewritten while it was loaded', 'None: the load begins anew.');
+}
+
+/** Of a time as the source writes it: ISO 8601 in UTC, with up to six decimals. */
+function microseconds(iso: string): bigint {
+  const [, whole = '', decimals = ''] = /^(.*?)(?:\.(\d+))?Z$/.exec(iso) ?? [];
+  return BigInt(Date.parse(`${whole}Z`)) * 1000n + BigInt(decimals.padEnd(6, '0'));
+}

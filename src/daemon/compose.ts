@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import { type Config, compileRenames } from '../config/index.ts';
+import { type Config, compilePatterns, compileRenames } from '../config/index.ts';
 import { chooseStager, type ExtensionPlaces, extensionsFor, loadExtensions, openEngine, openLake } from '../lake/index.ts';
-import { type AtPoint, createLoader, createTaker, createWatch } from '../pipeline/index.ts';
+import { type AtPoint, createGuard, createLoader, createRetention, createTaker, createWatch } from '../pipeline/index.ts';
 import { assertInstalled, connect, PostgresSource } from '../source/index.ts';
 import type { DaemonPorts } from './daemon.ts';
 
@@ -51,12 +51,16 @@ export async function compose({ config, log, places, at = () => {}, streamRows, 
   const lake = openLake(engine, config.lake, rows);
   stack.defer(() => lake.close());
   const taker = createTaker({ source, log, at, lockTimeoutMs });
+  const { limit, tables } = config.diskGuard;
+  const guarded = limit === undefined ? undefined : { bytes: limit, pauses: compilePatterns(tables) };
+  const guard = createGuard({ source, lake, log, at, limit: guarded });
+  const retention = createRetention({ source, lake, log, at, retainMs: config.retainMs });
   log.info({ lake: config.lake.type, staging: way }, 'ready');
   const loader = createLoader({ source, lake, log, at, readers: LOAD_READERS, chunkRows });
   stack.defer(() => loader.close());
   const resources = stack.move();
   return {
-    ports: { source, lake, stager, taker, watch: createWatch({ source }), loader, log, at },
+    ports: { source, lake, stager, taker, watch: createWatch({ source }), loader, guard, retention, log, at },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

@@ -1,6 +1,17 @@
 import type { Readable } from 'node:stream';
-import type { Applied, Batch, Contents, FinishedBatch, LakeSource, SourceIdentity, Staged, Standing } from '../model/batch.ts';
-import type { Gap, OpenGap, Repaired } from '../model/gap.ts';
+import type {
+  Applied,
+  Batch,
+  Capture,
+  Contents,
+  FinishedBatch,
+  LakeSource,
+  Retained,
+  SourceIdentity,
+  Staged,
+  Standing,
+} from '../model/batch.ts';
+import type { Gap, OpenGap, PausedSpan, Repaired } from '../model/gap.ts';
 import type { Chunk, Leaf, Loaded, LoadMode, OpenLoad, Places, PlannedLeaf, ReadColumn } from '../model/load.ts';
 import type { SourceTable } from '../model/table.ts';
 
@@ -50,6 +61,17 @@ export interface Source {
   catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
+  /** What the buffer takes on the disk. Cheap. */
+  bufferBytes(): Promise<number>;
+  /** Tables whose changes are logged, or not for the moment. `ended`: they are again, and the gap is to be named. */
+  captures(): Promise<readonly Capture[]>;
+  /** Log changes of these tables no more. Durable, and locks none of them. Idempotent. */
+  pause(ids: readonly number[]): Promise<void>;
+  /** Log them again. Idempotent. */
+  resume(ids: readonly number[]): Promise<void>;
+  /** Pauses that have ended, each until `forgetPause`; not yet those of which a statement may still be unlogged and not numbered. */
+  pausedSpans(): Promise<readonly PausedSpan[]>;
+  forgetPause(span: PausedSpan): Promise<void>;
   /** Where it stands; `batch`: the id of one that it may or may not know. */
   standing(batch: string | null): Promise<Standing>;
   /** Batches that it has finished, below this ordinal where one is given, newest first; at most 1,000. */
@@ -124,6 +146,11 @@ export interface Lake {
   capGaps(xid: bigint): Promise<void>;
   /** Those of these batches that the lake holds, or after which it has noted a gap. */
   accounted(ids: readonly string[]): Promise<string[]>;
+  /**
+   * Take away changes of batches whose cut is before `before` (ISO 8601), a slice of them in one transaction, fenced as a batch is. The state stays as it is;
+   * history and as-of stay exact from the returned cut on. No batch may be open at the source that the ledger has. Undefined: there is nothing that old.
+   */
+  retain(before: string, slice?: { changes: number; batches: number }): Promise<Retained | undefined>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
   readonly loads: Loads;

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { Batch, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
+import type { Batch, Capture, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
+import type { PausedSpan } from '../model/gap.ts';
 import type { Chunk, Leaf, LoadMode, Places, ReadColumn } from '../model/load.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
@@ -53,6 +54,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #contents = statement('contents');
   readonly #stage = statement('stage');
   readonly #tables = statement('tables');
+  readonly #bufferBytes = statement('buffer_bytes');
   readonly #catalogue = statement('catalogue');
   #leaderPid: number | undefined;
 
@@ -176,6 +178,35 @@ export class PostgresSource implements Source, AsyncDisposable {
   async standing(batch: string | null): Promise<Standing> {
     const { knows, newest, epoch_start, sentinel, now } = one(await this.#sql.unsafe<StandingRow[]>(statement('standing'), [batch]));
     return { knows, newest, epochStart: epoch_start, sentinel, now };
+  }
+
+  async bufferBytes(): Promise<number> {
+    return one(await this.#sql.unsafe<{ bytes: number }[]>(this.#bufferBytes)).bytes;
+  }
+
+  async captures(): Promise<Capture[]> {
+    const rows = await this.#sql.unsafe<Capture[]>(statement('captures'));
+    return rows.map((row) => ({ ...row }));
+  }
+
+  async pause(ids: readonly number[]): Promise<void> {
+    await this.#sql`SELECT audit.pause(${[...ids]}::int4[])`;
+  }
+
+  async resume(ids: readonly number[]): Promise<void> {
+    await this.#sql`SELECT audit.resume(${[...ids]}::int4[])`;
+  }
+
+  async pausedSpans(): Promise<PausedSpan[]> {
+    const rows = await this.#sql<(Omit<PausedSpan, 'afterXid'> & { after_xid: string })[]>`
+      SELECT epoch, to_json(paused_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS from, to_json(resumed_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS to,
+        table_ids AS tables, after_xid::text AS after_xid
+      FROM audit.paused_spans()`;
+    return rows.map(({ after_xid, ...span }) => ({ ...span, afterXid: BigInt(after_xid) }));
+  }
+
+  async forgetPause({ afterXid }: PausedSpan): Promise<void> {
+    await this.#sql`SELECT audit.forget_pause(${afterXid.toString()}::xid8)`;
   }
 
   async leaves(tableId: number): Promise<Leaf[]> {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Sql } from '../../src/source/index.ts';
+import { findGap } from '../../src/pipeline/index.ts';
+import { PostgresSource, readStatus, type Sql } from '../../src/source/index.ts';
 import { type Lab, openLab } from '../support/lab.ts';
 import { testVersions } from '../support/postgres.ts';
 import { type LoggedChange, readBuffer, replayDifferences } from '../support/replay.ts';
@@ -197,6 +198,43 @@ describe.each(testVersions())('batches on PostgreSQL %i', (version) => {
     await lab.run('TRUNCATE audit.cdc_old');
     await finish(lab.sql, batch?.id, 1);
     expect((await lab.sql`SELECT state FROM audit.batch`)[0]?.state).toBe('done');
+  });
+
+  test('the rows of old batches go; a lake that is further behind than what is kept is still named as a gap', async () => {
+    await lab.run(`INSERT INTO audit.batch (kind, state, cut_at, rows) OVERRIDING SYSTEM VALUE
+      SELECT 'swap', 'done', '2026-01-01', 0 FROM generate_series(1, 15000)`);
+    const first = Number((await lab.sql`SELECT min(ordinal) AS n FROM audit.batch`)[0]?.n);
+    const [gone] = await lab.sql`SELECT id FROM audit.batch WHERE ordinal = ${first + 7}`;
+    const before = (await readStatus(lab.sql)).batchesDone;
+    const source = new PostgresSource({ url: lab.url, lockTimeoutMs: 50 });
+    try {
+      let [done, pruned] = [0, 0];
+      for (; pruned === 0; done += 1) {
+        expect(done).toBeLessThan(101);
+        await lab.run(`INSERT INTO t VALUES (${done}, 1)`);
+        const batch = await source.swap();
+        if (!batch) throw new Error('no batch');
+        await source.finish(batch, 1);
+        const [kept] = await lab.sql`SELECT count(*)::int AS n, min(ordinal)::int AS first, max(ordinal)::int AS last FROM audit.batch`;
+        if (kept?.first === first) continue;
+        pruned = kept?.first - first;
+        expect(kept).toEqual({ n: 10_000, first: kept?.last - 9_999, last: kept?.last });
+      }
+      expect(pruned).toBeGreaterThan(4_900);
+      expect((await readStatus(lab.sql)).batchesDone).toBe(before + done);
+      // A lake whose last batch is one of those that are gone, as matchLake holds it against the source.
+      const identity = await source.identity();
+      const known = { ...identity, batch: gone?.id as string, lastSeq: null, lastCut: '2026-01-01T00:00:00Z' };
+      const standing = await source.standing(known.batch);
+      expect(standing.knows).toBe(false);
+      expect(findGap(known, identity, { ...standing, shared: undefined })).toMatchObject({ from: standing.epochStart, to: standing.now });
+      const newest = standing.newest ?? undefined;
+      expect(
+        findGap({ ...known, batch: newest?.id ?? null }, identity, { ...(await source.standing(newest?.id ?? null)), shared: newest }),
+      ).toBeUndefined();
+    } finally {
+      await source[Symbol.asyncDispose]();
+    }
   });
 
   test('a plain role with audit.grant_daemon() alone swaps, moves, settles, finishes and reads, whatever its defaults', async () => {

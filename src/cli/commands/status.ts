@@ -31,7 +31,7 @@ interface Status {
     readonly open: SourceStatus['openBatch'];
     readonly last: SourceStatus['lastBatch'];
   };
-  readonly lake: Pick<LakeStatus, 'batches' | 'rows' | 'lastCut'> | { readonly error: Omit<Fault, 'retry'> };
+  readonly lake: Pick<LakeStatus, 'batches' | 'rows' | 'lastCut' | 'retainedSince'> | { readonly error: Omit<Fault, 'retry'> };
 }
 
 export const register: Register = (program, bind) => {
@@ -75,7 +75,7 @@ function combine(source: SourceStatus, lake: LakeStatus | Fault): Status {
     batches: { done: source.batchesDone, open: source.openBatch, last: source.lastBatch },
     lake:
       'gaps' in lake
-        ? { batches: lake.batches, rows: lake.rows, lastCut: lake.lastCut }
+        ? { batches: lake.batches, rows: lake.rows, lastCut: lake.lastCut, retainedSince: lake.retainedSince }
         : { error: { code: lake.code, message: lake.message, remedy: lake.remedy } },
   };
 }
@@ -104,6 +104,7 @@ function report(context: Context, status: Status): string {
     ],
   ];
   if ('error' in lake) lines.push(['', lake.error.remedy]);
+  else if (lake.retainedSince !== null) lines.push(['kept', `changes since ${lake.retainedSince}`]);
   if (gaps !== null)
     lines.push([
       'gaps',

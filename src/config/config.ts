@@ -52,6 +52,10 @@ export interface Config extends LakeConfig {
   /** What tables are called in the lake; of several that match a table the last counts. See `compileRenames`. */
   readonly renames: readonly Rename[];
   readonly batch: { readonly intervalMs: number };
+  /** How tables are loaded; `rowsPerSecond` undefined: as fast as it goes. */
+  readonly load: { readonly readers: number; readonly rowsPerSecond?: number };
+  /** How often each table is verified; `intervalMs` undefined: never. */
+  readonly verify: { readonly intervalMs?: number };
   readonly staging: 'auto' | 'extension' | 'fifo';
   /** `format` undefined: whatever suits where the log goes. */
   readonly log: { readonly level: LogLevel; readonly format?: 'json' | 'pretty' };

@@ -14,16 +14,14 @@ import { compileRenames } from './renames.ts';
 const DURATION = "expected a duration such as '50ms', '1s' or '5m'";
 const SIZE = "expected a size such as '384MB' or '2GiB'";
 
-const duration = (description: string, preset: string) =>
-  z
-    .string(DURATION)
-    .transform((text, context) => {
-      const ms = parseDuration(text);
-      if (ms === undefined) context.addIssue({ code: 'custom', message: DURATION });
-      return ms ?? z.NEVER;
-    })
-    .prefault(preset)
-    .meta({ description, type: 'duration' });
+const milliseconds = () =>
+  z.string(DURATION).transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms === undefined) context.addIssue({ code: 'custom', message: DURATION });
+    return ms ?? z.NEVER;
+  });
+
+const duration = (description: string, preset: string) => milliseconds().prefault(preset).meta({ description, type: 'duration' });
 
 /** Environment variables and expanded `${NAME}`s arrive as text. */
 const integer = (min: number) =>
@@ -174,6 +172,27 @@ export const configSchema = z.strictObject({
   lake: lake.prefault({}),
   batch: z
     .strictObject({ interval: duration('How often the buffer is looked at; a backlog is drained without waiting.', '1s') })
+    .prefault({}),
+  load: z
+    .strictObject({
+      readers: integer(1).default(2).meta({
+        description:
+          'Parts of a table that a load reads at the same time, each over a connection of its own and with about 64 MB in memory.',
+        type: 'integer',
+      }),
+      rows_per_second: integer(1)
+        .optional()
+        .meta({ description: 'The most that loads read of the source. Unset: no limit.', type: 'integer' }),
+    })
+    .prefault({}),
+  verify: z
+    .strictObject({
+      interval: milliseconds().optional().meta({
+        description:
+          'How often the daemon verifies each table that has a key, one after the other; `status` shows the results. Unset: never.',
+        type: 'duration',
+      }),
+    })
     .prefault({}),
   memory_limit: z
     .string(SIZE)

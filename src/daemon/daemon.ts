@@ -3,12 +3,13 @@ import type { Logger } from 'pino';
 import { AsyncTask, SimpleIntervalJob, ToadScheduler } from 'toad-scheduler';
 import { SluiceError } from '../model/error.ts';
 import { classify } from '../model/fault.ts';
-import { type Drained, type DrainPorts, drain, type Loader, matchLake } from '../pipeline/index.ts';
+import { type Drained, type DrainPorts, drain, type Loader, matchLake, type Verifier } from '../pipeline/index.ts';
 import { Backoff } from './backoff.ts';
 
 /** What a daemon works with. */
 export interface DaemonPorts extends DrainPorts {
   readonly loader: Loader;
+  readonly verifier: Verifier;
 }
 
 export interface DaemonOptions {
@@ -70,6 +71,7 @@ export class Daemon {
         const drained = await drain(ports);
         if (drained.kind === 'batch') onBatch?.(drained);
         busy = (await ports.loader.step(drained)) || drained.kind === 'batch';
+        await ports.verifier.step();
         this.#backoff.reset();
       } while (busy && !this.#stopping);
     } catch (error) {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SluiceError } from '../model/error.ts';
 import {
+  CHUNK_ROWS,
   type Chunk,
   chunksOf,
   type Leaf,
@@ -27,6 +28,8 @@ export interface LoaderOptions {
   readonly rowsPerSecond?: number | undefined;
   /** For tests. */
   readonly chunkRows?: number | undefined;
+  /** Called after each load that was completed. */
+  readonly onLoaded?: ((load: OpenLoad, result: Loaded) => void) | undefined;
 }
 
 /** Loads tables, a step at a time, between batches. */
@@ -60,7 +63,9 @@ interface Work {
  *   requested ──begin──► at work ──chunk, chunk …──► read ──(compare, read again)──► waits for a batch ──complete──► done
  *                           ▲───────── TRUNCATE, DDL, rewritten table ─────────┘
  */
-export function createLoader({ source, lake, log, at, readers, rowsPerSecond, chunkRows }: LoaderOptions): Loader {
+export function createLoader({ source, lake, log, at, readers, rowsPerSecond, chunkRows, onLoaded }: LoaderOptions): Loader {
+  // What is read at once is not read faster than that.
+  const rowsOfChunk = chunkRows ?? Math.min(CHUNK_ROWS, rowsPerSecond ?? CHUNK_ROWS);
   let work: Work | undefined;
   // What the lake holds is looked at once, and again when a batch or a request may have added to it.
   let look = true;
@@ -84,7 +89,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at: (await source.now()).at });
       return;
     }
-    const whole = planChunks(await source.leaves(load.table.id), chunkRows);
+    const whole = planChunks(await source.leaves(load.table.id), rowsOfChunk);
     const plan = load.sample === null ? whole : sampleChunks(whole, load.sample);
     const { at: began_at, horizon } = await source.now();
     await source.assertLeading();
@@ -170,6 +175,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const { at: done_at } = await source.now();
     await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: result.rows, done_at, result });
     log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
+    onLoaded?.(load, result);
   }
 
   /** Loads that a process before this one has taken up: it may have been killed between the lake's commit and the report, and the lake be another now. */

@@ -80,7 +80,7 @@ export class MortalDaemon {
     const source = daemon.#gateSource(daemon.#source);
     const lake = daemon.#watchLake(openLake(gated, lakeConfig));
     const taker = createTaker({ source, log: silent, at, lockTimeoutMs: LOCK_TIMEOUT_MS });
-    daemon.#ports = { source, lake, stager, taker, watch: createWatch({ source }), log: silent, at };
+    daemon.#ports = { source, lake, stager, taker, watch: createWatch({ source, log: silent }), log: silent, at };
     return daemon;
   }
 

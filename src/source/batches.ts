@@ -175,6 +175,14 @@ export class PostgresSource implements Source, AsyncDisposable {
     return { versions: new Map(rows.map(({ table_id, version }) => [table_id, version])), cut: rows[0]?.cut ?? '' };
   }
 
+  async checkTriggers(ids: readonly number[]): Promise<{ id: number; schema: string; name: string; state: 'off' | 'load' }[]> {
+    if (ids.length === 0) return [];
+    // One row, for the driver's sake: see sql/source/tables.sql.
+    const [row] = await this.#sql<{ found: { id: number; schema: string; name: string; state: 'off' | 'load' }[] }[]>`
+      SELECT coalesce(json_agg(c), '[]') AS found FROM audit.check_triggers(${[...ids]}::int4[]) c`;
+    return row?.found ?? [];
+  }
+
   async standing(batch: string | null): Promise<Standing> {
     const { knows, newest, epoch_start, sentinel, now } = one(await this.#sql.unsafe<StandingRow[]>(statement('standing'), [batch]));
     return { knows, newest, epochStart: epoch_start, sentinel, now };
@@ -230,6 +238,10 @@ export class PostgresSource implements Source, AsyncDisposable {
     const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode; sample: number | null }[]>`
       SELECT load_id AS id, table_id AS "tableId", mode, sample FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
     return rows.map((row) => ({ ...row, gapId: null }));
+  }
+
+  async requestDueVerify(intervalMs: number): Promise<void> {
+    await this.#sql.unsafe(statement('due_verify'), [intervalMs]);
   }
 
   async reportLoad(id: string, progress: LoadProgress): Promise<void> {

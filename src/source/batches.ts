@@ -179,7 +179,7 @@ export class PostgresSource implements Source, AsyncDisposable {
     if (ids.length === 0) return [];
     // One row, for the driver's sake: see sql/source/tables.sql.
     const [row] = await this.#sql<{ found: { id: number; schema: string; name: string; state: 'off' | 'load' }[] }[]>`
-      SELECT coalesce(json_agg(c), '[]') AS found FROM audit.check_triggers(${[...ids]}::int4[]) c`;
+      SELECT coalesce(json_agg(c), '[]') AS found FROM audit.check_triggers(${arrayOf(ids)}::int4[]) c`;
     return row?.found ?? [];
   }
 
@@ -198,11 +198,11 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async pause(ids: readonly number[]): Promise<void> {
-    await this.#sql`SELECT audit.pause(${[...ids]}::int4[])`;
+    await this.#sql`SELECT audit.pause(${arrayOf(ids)}::int4[])`;
   }
 
   async resume(ids: readonly number[]): Promise<void> {
-    await this.#sql`SELECT audit.resume(${[...ids]}::int4[])`;
+    await this.#sql`SELECT audit.resume(${arrayOf(ids)}::int4[])`;
   }
 
   async pausedSpans(): Promise<PausedSpan[]> {

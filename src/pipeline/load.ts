@@ -69,6 +69,8 @@ const PAUSE_MS = 100;
  */
 export function createLoader({ source, lake, log, at, readers, rowsPerSecond, chunkRows }: LoaderOptions): Loader {
   let work: Work | undefined;
+  /** Grows when the engine has run out of memory: see planChunks. */
+  let shrink = 1;
   // What the lake holds is looked at once, and again when a batch or a request may have added to it.
   let look = true;
   // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
@@ -94,7 +96,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
       return;
     }
-    const plan = planChunks(await source.leaves(load.table.id), chunkRows);
+    const plan = planChunks(await source.leaves(load.table.id), { chunkRows, shrink });
     const began_at = await source.now();
     const horizon = String(await source.oldestXid());
     await source.assertLeading();
@@ -219,9 +221,21 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       const todo = chunksOf(load.plan).filter(({ index }) => !load.done.has(index));
       if (todo.length > 0) await loadChunk(work, load, todo);
       else if (work.read === undefined) await readAgain(work, load);
-      else if (await complete(work as Required<Work>, load, drained)) await forget();
+      else if (await complete(work as Required<Work>, load, drained)) {
+        await forget();
+        shrink = 1;
+      }
     } catch (error) {
-      if (!(error instanceof SluiceError) || (error.code !== 'load_disturbed' && error.code !== 'load_large')) throw error;
+      if (!(error instanceof SluiceError)) throw error;
+      const smaller = error.code === 'lake_memory' && load.plan.some(({ step, pages }) => step > 1 && pages > 1);
+      if (!smaller && error.code !== 'load_disturbed' && error.code !== 'load_large') throw error;
+      if (smaller) {
+        shrink *= 4;
+        log.warn(
+          { load: load.id, table: load.table.id, shrink },
+          'chunks of this table are too large for memory_limit: it is loaded in smaller ones',
+        );
+      }
       await forget();
       await begin(error.code === 'load_large' ? { ...load, mode: 'full' } : load);
     }

@@ -338,3 +338,15 @@ test('where most rows differ, all are loaded anew instead of being read one by o
   ]);
   expect(await mirror.query('SELECT count(*) AS n, count(DISTINCT id) AS keys FROM public.item')).toEqual([{ n: 510000, keys: 510000 }]);
 });
+
+test('rows of 100 kB that take little room at the source are loaded in smaller chunks', { timeout: 300_000 }, async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file');
+  await mirror.run(
+    'CREATE TABLE item (id int PRIMARY KEY, v text); INSERT INTO item SELECT g, repeat(md5(g::text), 3125) FROM generate_series(1, 4000) g',
+  );
+  await mirror.track('item');
+  await mirror.drain();
+  expect(await mirror.query('SELECT count(*) AS n, sum(length(v))::BIGINT AS length FROM public.item')).toEqual([
+    { n: 4000, length: 400000000 },
+  ]);
+});

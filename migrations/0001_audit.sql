@@ -32,8 +32,10 @@ CREATE UNLOGGED TABLE IF NOT EXISTS audit.cdc_old (
 
 -- rules: {"<attnum>": {"name", "rule": exclude | hash | constant | null | keep-last-<n>, "key": true}}, as audit.column_rules makes them; attnums_of:
 -- the oid of the table whose column numbers these are (another one than relid after a restore). options: what the lake has to know (types, evolve).
+-- triggers: the state in which they were captured without a break so far, see audit.trigger_state.
 -- relid is a regclass, not an oid: a dump carries it as a name, so it survives a restore. Null once the table is untracked:
--- the row stays, for changes that still wait carry its id. No column names an index: a dump loads data before it makes indexes.
+-- the row stays, for changes that still wait carry its id. paused_at: since when its changes are not logged (audit.pause); resumed_at, resumed_xid: until
+-- when, and a number above those of all transactions that may have written unlogged. All three are null again once the lake has named the gap. No column names an index: a dump loads data before it makes indexes.
 CREATE TABLE IF NOT EXISTS audit.tracked_table (
   table_id    integer     GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   relid       regclass    UNIQUE,
@@ -45,7 +47,11 @@ CREATE TABLE IF NOT EXISTS audit.tracked_table (
   attnums_of  oid,
   context     boolean     NOT NULL DEFAULT false,
   options     jsonb       NOT NULL DEFAULT '{}',
-  tracked_at  timestamptz NOT NULL DEFAULT now()
+  triggers    jsonb,
+  tracked_at  timestamptz NOT NULL DEFAULT now(),
+  paused_at   timestamptz,
+  resumed_at  timestamptz,
+  resumed_xid xid8
 );
 
 -- The secret of masked values (rule hash): two databases with the same one give the same value the same hash. Read by capture functions alone;
@@ -76,11 +82,13 @@ CREATE TABLE IF NOT EXISTS audit.batch (
 CREATE UNIQUE INDEX IF NOT EXISTS batch_one_open ON audit.batch (state) WHERE state = 'open';
 
 -- Loads: what people ask of the leader, and how far each is, for status. What is true of a load stands in the lake (sluice.load): after a restore of the
--- source a load may be done once more, which changes nothing. mode: fill (a table's first load), compare, full, reset, verify, repair.
+-- source a load may be done once more, which changes nothing. mode: fill (a table's first load), compare, full, reset, verify, repair. sample: percent of
+-- the rows that are read, about; null: all. began_at: since when it is known to the lake. rows_expected: null until it is at work.
 CREATE TABLE IF NOT EXISTS audit.load (
   load_id       uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
   table_id      integer     NOT NULL,
   mode          text        NOT NULL CHECK (mode IN ('fill', 'compare', 'full', 'reset', 'verify', 'repair')),
+  sample        real        CHECK (sample > 0 AND sample <= 100),
   requested_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   began_at      timestamptz,
   rows_expected bigint,

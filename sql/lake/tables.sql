@@ -61,6 +61,9 @@ CREATE TABLE lake.sluice.gap (
   extra BIGINT
 );
 
+-- Which changes `retain` has taken away, one row, or none: those of batches up to batch_id. From its cut on, history and as-of are whole.
+CREATE TABLE lake.sluice.retained (batch_id BIGINT, cut_ts TIMESTAMPTZ, noted_ts TIMESTAMPTZ);
+
 -- The tracked tables as the lake holds them, one row each: see LakeTable in src/model/table.ts.
 CREATE TABLE lake.sluice."table" (
   table_id INTEGER,
@@ -81,7 +84,7 @@ CREATE TABLE lake.sluice."table" (
   held JSON
 );
 
--- What a batch brought for each table. state_rows: by how many rows its state grew.
+-- What a batch brought for each table. state_rows: by how many rows its state grew. The row of a batch that `retain` has reached stands for those before it.
 CREATE TABLE lake.sluice.batch_table (batch_id BIGINT, table_id INTEGER, changes BIGINT, last_seq BIGINT, last_ts TIMESTAMPTZ, state_rows BIGINT);
 
 -- Values that a lake type can't hold: NULL in the typed tables, whole in the log.
@@ -105,11 +108,14 @@ CREATE TABLE lake.sluice.schema_history (batch_id BIGINT, position INTEGER, tabl
 -- hidden_since: the batch from which on the state was not shown before the load was complete; null: it was shown.
 -- plan, horizon: see OpenLoad in src/model/load.ts. disturbed: the batch with a TRUNCATE or DDL that makes it start over.
 -- done_batch: the last batch that the lake had when it was complete. rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
+-- sample: percent of the rows that are read, about; null: all. asked: people wait for it.
 CREATE TABLE lake.sluice.load (
   load_id UUID,
   table_id INTEGER,
   mode VARCHAR,
+  sample FLOAT,
   gap_id UUID,
+  asked BOOLEAN,
   requested_ts TIMESTAMPTZ,
   batch_id BIGINT,
   hidden_since BIGINT,

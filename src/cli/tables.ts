@@ -1,4 +1,4 @@
-import { type Config, compilePatterns, compileRenames, patternFor, type TableMatcher } from '../config/index.ts';
+import { type Config, compilePatterns, compileRenames, distance, patternFor, type TableMatcher } from '../config/index.ts';
 import { SluiceError } from '../model/error.ts';
 import { collisions, wantedName } from '../model/lake-place.ts';
 import { listRefused, type RefusedTable, type SourceTable, type Sql, type TableName, type TrackOptions } from '../source/index.ts';
@@ -99,4 +99,22 @@ export function noTracked(patterns: readonly string[]): SluiceError {
     `No tracked table matches ${patterns.join(', ')}.`,
     'Names compare with case; sluice status lists the tracked tables.',
   );
+}
+
+/**
+ * A pattern that includes must match a table.
+ * @throws SluiceError unknown_table with this message; the remedy names tables whose names come near, if any do
+ */
+export function assertMeant(pattern: string, tables: readonly TableName[], { message, remedy }: { message: string; remedy: string }): void {
+  if (pattern.startsWith('!') || tables.some(compilePatterns([pattern]))) return;
+  const near = tables
+    .map((table) => ({
+      label: tableLabel(table),
+      edits: Math.min(distance(pattern, tableLabel(table)), distance(pattern.replace(/^.*\./s, ''), table.name)),
+    }))
+    .filter(({ edits }) => edits <= Math.max(2, pattern.length / 3))
+    .sort((a, b) => a.edits - b.edits)
+    .slice(0, 3)
+    .map(({ label }) => label);
+  throw new SluiceError('unknown_table', message, near.length > 0 ? `Did you mean ${near.join(' or ')}?` : remedy);
 }

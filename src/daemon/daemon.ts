@@ -3,12 +3,24 @@ import type { Logger } from 'pino';
 import { AsyncTask, SimpleIntervalJob, ToadScheduler } from 'toad-scheduler';
 import { SluiceError } from '../model/error.ts';
 import { classify } from '../model/fault.ts';
-import { type Drained, type DrainPorts, drain, type Loader, matchLake } from '../pipeline/index.ts';
+import {
+  type Drained,
+  type DrainPorts,
+  drain,
+  type Guard,
+  type Loader,
+  matchLake,
+  type Retention,
+  type Verifier,
+} from '../pipeline/index.ts';
 import { Backoff } from './backoff.ts';
 
 /** What a daemon works with. */
 export interface DaemonPorts extends DrainPorts {
   readonly loader: Loader;
+  readonly guard: Guard;
+  readonly retention: Retention;
+  readonly verifier: Verifier;
 }
 
 export interface DaemonOptions {
@@ -47,6 +59,9 @@ export class Daemon {
     const task = new AsyncTask('drain', () => this.#tick());
     const schedule = { milliseconds: this.#options.intervalMs, runImmediately: true };
     this.#scheduler.addSimpleIntervalJob(new SimpleIntervalJob(schedule, task, { preventOverrun: true }));
+    // Beside the drain, not after it: what it guards against is that no drain ends.
+    const guard = new AsyncTask('guard', () => this.#options.ports.guard.check());
+    this.#scheduler.addSimpleIntervalJob(new SimpleIntervalJob({ milliseconds: GUARD_INTERVAL_MS }, guard, { preventOverrun: true }));
     return this.#done.promise;
   }
 
@@ -67,17 +82,22 @@ export class Daemon {
   async #drainAll(): Promise<void> {
     const { ports, log, onBatch } = this.#options;
     try {
+      ports.guard.begun();
       if (!this.#leading && !(await this.#takeLead())) return;
       let busy: boolean;
       do {
         const drained = await drain(ports);
         if (drained.kind === 'batch') onBatch?.(drained);
+        await ports.verifier.step();
         this.#backoff.reset();
+        await ports.guard.delivered(drained.kind === 'idle');
+        await ports.retention.step();
         busy = (await this.#load(drained)) || drained.kind === 'batch';
       } while (busy && !this.#stopping);
     } catch (error) {
       // Whatever happened, the session that held the leadership may be gone: compete again.
       this.#leading = false;
+      ports.guard.failed();
       await ports.loader.close();
       const fault = classify(error);
       if (!fault.retry) {
@@ -89,6 +109,8 @@ export class Daemon {
       const waitMs = this.#backoff.next();
       this.#notBefore = Date.now() + waitMs;
       log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, fault.message);
+    } finally {
+      ports.guard.ended();
     }
   }
 
@@ -123,14 +145,22 @@ export class Daemon {
   }
 }
 
+const GUARD_INTERVAL_MS = 1_000;
+
 /** How long `drainOnce` waits for another daemon to give up the lead, and tries again after faults that may pass. */
 const ONCE_PATIENCE_MS = 15_000;
 
 /**
  * Drain until the buffer is empty and all loads are done.
- * @throws SluiceError another_daemon_leads; or the fault, if it may not pass or did not within 15 seconds
+ * @param stop ends it between two batches, or parts of a load
+ * @throws SluiceError interrupted, another_daemon_leads; or the fault, if it may not pass or did not within 15 seconds
  */
-export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'intervalMs'>): Promise<void> {
+export async function drainOnce({
+  ports,
+  log,
+  onBatch,
+  stop,
+}: Omit<DaemonOptions, 'intervalMs'> & { readonly stop?: AbortSignal }): Promise<void> {
   const backoff = new Backoff({ firstMs: 250, longestMs: 2_000 });
   let end = Date.now() + ONCE_PATIENCE_MS;
   for (;;) {
@@ -140,10 +170,13 @@ export async function drainOnce({ ports, log, onBatch }: Omit<DaemonOptions, 'in
       }
       await matchLake(ports);
       for (;;) {
+        if (stop?.aborted) throw new SluiceError('interrupted', 'Stopped by a signal before all was done.', 'Run it again: it goes on.');
         const drained = await drain(ports, { watchNow: true });
+        await ports.guard.delivered(drained.kind === 'idle');
+        const aging = await ports.retention.step();
         const loading = await ports.loader.step(drained);
         if (drained.kind === 'batch') onBatch?.(drained);
-        else if (!loading) return;
+        else if (!loading && !aging) return;
         end = Date.now() + ONCE_PATIENCE_MS;
       }
     } catch (error) {

@@ -11,6 +11,7 @@ import { openLoads } from './loads.ts';
 import { type OnOneThread, withOneThread } from './one-thread.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
+import { retainSlice } from './retain.ts';
 import type { RowSource } from './row-source.ts';
 import type { Row } from './rows.ts';
 import { type Fence, LakeSession } from './session.ts';
@@ -127,6 +128,13 @@ export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = f
       session.use('looking up batches', async (sql) => {
         const rows = await sql.rows(statement('accounted'), { ids: JSON.stringify(ids) });
         return rows.map(({ id }) => String(id));
+      }),
+    retain: (before, slice) =>
+      session.write('taking old changes away', async (sql, fence) => {
+        fence.check();
+        const value = await retainSlice(sql, before, await registry(sql), slice);
+        // Where there was nothing to do, nothing is committed.
+        return value === undefined ? { value, lastBatchId: fence.lastBatchId } : fenced(sql, fence, async () => value);
       }),
     source: () =>
       session.use('reading the ledger', async (sql) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../model/error.ts';
-import { type Chunk, type LoadMode, type OpenLoad, waysOf } from '../model/load.ts';
+import { type Chunk, type Loaded, type LoadMode, type OpenLoad, waysOf } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import type { Loads, ReadRows } from '../pipeline/ports.ts';
 import type { Engine, Sql } from './engine.ts';
@@ -11,7 +11,9 @@ import { isFill, projection, seenOf } from './load-sql.ts';
 import { full, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
+import type { Row } from './rows.ts';
 import type { Fence, LakeSession } from './session.ts';
+import { literal } from './sql.ts';
 import { statement } from './statement.ts';
 
 /** What the loads of a lake work with. */
@@ -68,13 +70,25 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       return loads;
     },
 
-    request: (wanted) =>
-      changing('requesting loads', async (sql) => {
-        for (const { id, tableId, mode, gapId } of wanted) {
-          // Somebody waits for the one that has his id.
-          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, gap_id: gapId, always: gapId === null });
-        }
+    find: (ids) =>
+      session.use('looking for loads', async (sql) => {
+        const rows =
+          ids.length === 0 ? [] : await sql.rows(statement('load_find', { ids: ids.map((id) => `${literal(id)}::UUID`).join(', ') }));
+        return new Map(
+          rows.map((row) => [String(row.load_id), { done: row.done === true, ...(row.rows !== null && { result: countsOf(row) }) }]),
+        );
       }),
+
+    request: async (wanted) => {
+      if (wanted.length === 0) return;
+      await changing('requesting loads', async (sql) => {
+        for (const { id, tableId, mode, sample, gapId } of wanted) {
+          const asked = gapId === null;
+          if (asked && mode !== 'verify') await sql.run(statement('load_adopt'), { load_id: id, table_id: tableId });
+          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, sample, gap_id: gapId, asked });
+        }
+      });
+    },
 
     begin: async (load, plan, horizon) => {
       cached = undefined;
@@ -181,17 +195,6 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       return loaded;
     },
 
-    results: (ids) =>
-      session.use('looking up loads', async (sql) => {
-        const rows = await sql.rows(statement('load_results'), { ids: JSON.stringify(ids) });
-        return new Map(
-          rows.map((row) => [
-            String(row.load_id),
-            { rows: Number(row.rows), missing: Number(row.missing), different: Number(row.different), extra: Number(row.extra) },
-          ]),
-        );
-      }),
-
     tables: () =>
       session.use('looking up tables', async (sql) => (await registry(sql)).filter(({ dropped }) => !dropped).map(({ id }) => id)),
 
@@ -224,6 +227,10 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
   };
 }
 
+function countsOf({ rows, missing, different, extra }: Row): Loaded {
+  return { rows: Number(rows), missing: Number(missing), different: Number(different), extra: Number(extra) };
+}
+
 class MemoryRows implements ReadRows {
   readonly #engine: Engine;
   readonly name: string;
@@ -250,18 +257,20 @@ async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoa
   return rows.flatMap((row) => {
     const table = tables.find(({ id }) => id === Number(row.table_id));
     if (table === undefined) return [];
+    const mode = modeOf(table, String(row.mode) as LoadMode, row.batch_id !== null && row.disturbed === null);
     const done = row.done === null ? [] : (JSON.parse(String(row.done)) as { chunk: number; rows: number }[]);
     return [
       {
         id: String(row.load_id),
         table,
-        mode: modeOf(table, String(row.mode) as LoadMode, row.batch_id !== null && row.disturbed === null),
+        mode,
+        // Of a state that is made anew no row may be left out.
+        sample: row.sample === null || isFill({ mode }) ? null : Number(row.sample),
         gapId: row.gap_id === null ? null : String(row.gap_id),
         batchId: row.batch_id === null ? null : Number(row.batch_id),
         plan: row.plan === null ? [] : JSON.parse(String(row.plan)),
         done: new Map(done.map(({ chunk, rows }) => [chunk, rows])),
         disturbed: row.disturbed !== null,
-        begun: row.begun === null ? null : String(row.begun),
         horizon: row.horizon === null ? null : String(row.horizon),
       },
     ];

@@ -9,6 +9,7 @@ import { full, type Place, placesOf } from './places.ts';
 import { prepareTable } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import { namesNow, takeOverLoad } from './replay-loads.ts';
+import { readHorizon } from './retain.ts';
 import type { Fence, LakeSession } from './session.ts';
 import { ident, literal } from './sql.ts';
 import { stagedContents } from './stage.ts';
@@ -116,6 +117,7 @@ export class Replay {
         return { place: evolution.table.lake, from: batchId, to: steps[index + 1]?.batchId ?? Number.MAX_SAFE_INTEGER };
       });
       this.#steps = steps;
+      await this.#assertWhole(sql);
       const ahead = steps.filter(({ batchId }) => batchId > done);
       const ids = [...new Set(steps.map(({ evolution }) => evolution.table.id))].join(', ');
       const complete = await sql.rows(statement('replayed_loads', { ids }), { last: end });
@@ -154,6 +156,17 @@ export class Replay {
       await quiet(table, next, end);
       return { slices, last: end };
     });
+  }
+
+  /** The log must still begin where the table does: asked again in the swap, for `retain` may have taken away what was to be replayed. */
+  async #assertWhole(sql: Sql): Promise<void> {
+    const [horizon, first] = [await readHorizon(sql), this.#steps[0]?.batchId];
+    if (first === undefined || first > horizon) return;
+    throw new SluiceError(
+      'rebuild_log_pruned',
+      `${this.#name} can't be made anew from the log: by retain, its changes up to batch ${horizon} are gone`,
+      'Nothing has changed. Load the table anew from the source: sluice reset.',
+    );
   }
 
   /** Replay a slice. `first`: as `claim` does. */
@@ -206,6 +219,7 @@ export class Replay {
     const table = this.#table;
     if (table === undefined) throw noHistory(this.#name);
     return session.write('swapping in a rebuilt table', async (sql, fence) => {
+      await this.#assertWhole(sql);
       if (fence.lastBatchId !== done) {
         throw new SluiceError('lake_conflict', `The lake has gone on to batch ${fence.lastBatchId}`, 'It is replayed as well.');
       }
@@ -237,8 +251,9 @@ export class Replay {
           load_id: crypto.randomUUID(),
           table_id: table.id,
           mode: 'compare',
+          sample: null,
           gap_id: null,
-          always: false,
+          asked: false,
         });
       await touch(sql, fence);
       const { schema, name } = table.lake;

@@ -123,6 +123,9 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
   });
 }
 
+/** A load that nobody waits for. */
+const UNASKED = { sample: null, gap_id: null, asked: false };
+
 /** What a batch means for loads of its table: what one at work has read may not be true any more, and rows may have changed that no trigger saw. */
 async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, unable }: TableBatch, incomplete: boolean): Promise<void> {
   const { table, changes } = evolution;
@@ -134,13 +137,12 @@ async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, u
     const [open] = await sql.rows('SELECT 1 FROM lake.sluice.load WHERE table_id = $id::INTEGER AND done_ts IS NULL LIMIT 1', {
       id: table.id,
     });
-    if (!open)
-      await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', gap_id: null, always: false });
+    if (!open) await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', ...UNASKED });
   }
   // ALTER TYPE … USING computes values anew.
   const unseen = incomplete || changes.some(({ change }) => change === 'needs_load' || change === 'type_changed');
   if (unseen && !table.held && !table.dropped) {
-    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'compare', gap_id: null, always: false });
+    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'compare', ...UNASKED });
   }
 }
 

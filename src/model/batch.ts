@@ -107,3 +107,23 @@ export interface Applied {
   /** Nothing came that a load could be concerned with: no TRUNCATE, no change of a table. */
   readonly quiet: boolean;
 }
+
+/** What one transaction of retention has taken away. */
+export interface Retained {
+  /** The last batch whose changes are gone. */
+  readonly batchId: number;
+  /** From this time on, history and as-of are whole. */
+  readonly cut: string;
+  readonly changes: number;
+  /** Whether there are more that are as old. */
+  readonly more: boolean;
+}
+
+/** A tracked table, as far as the guard of the disk needs to know it. */
+export interface Capture {
+  readonly id: number;
+  readonly schema: string;
+  readonly name: string;
+  /** ended: its changes are logged again, the gap is to be named. */
+  readonly paused: 'no' | 'yes' | 'ended';
+}

@@ -38,3 +38,9 @@ export interface Repaired {
   readonly different: number;
   readonly extra: number;
 }
+
+/** What a pause of capture has cost. */
+export interface PausedSpan extends Pick<Gap, 'epoch' | 'from' | 'to'> {
+  readonly tables: readonly number[];
+  readonly afterXid: bigint;
+}

@@ -24,6 +24,8 @@ export interface Leaf {
 /** A leaf as a load reads it: `step` pages at a time. */
 export interface PlannedLeaf extends Leaf {
   readonly step: number;
+  /** Of a sample: the first of `pages`; else they begin with the leaf's own. */
+  readonly first?: number;
 }
 
 /** Pages of a leaf that are read by one statement. */
@@ -47,12 +49,12 @@ export interface OpenLoad {
   /** As the lake has it now. */
   readonly table: LakeTable;
   readonly mode: LoadMode;
+  /** Percent of the rows to be read, about; null: all. */
+  readonly sample: number | null;
   /** The gap that it repairs. */
   readonly gapId: string | null;
   /** Its number among the batches; null: it has not begun. */
   readonly batchId: number | null;
-  /** When it began, or began anew, as the lake writes it: tells a load from itself. */
-  readonly begun: string | null;
   readonly plan: readonly PlannedLeaf[];
   /** Chunks that are in the lake, by index, with their rows. */
   readonly done: ReadonlyMap<number, number>;
@@ -75,7 +77,7 @@ export interface Loaded {
 
 /** About what a chunk takes in memory, in the engine and at the source. */
 const CHUNK_BYTES = 64_000_000;
-const CHUNK_ROWS = 250_000;
+export const CHUNK_ROWS = 250_000;
 
 /**
  * How to read these leaves, in chunks of about `CHUNK_BYTES` and `CHUNK_ROWS`.
@@ -94,12 +96,32 @@ export function planChunks(
   });
 }
 
+/** A sample is taken out of this many parts of a leaf, or more: of a small table too some rows are read and others not. */
+const PARTS = 100;
+
+/** Of a plan about so many percent of its pages, here and there. Which rows lie in a page says little of what is wrong with them. */
+export function sampleChunks(plan: readonly PlannedLeaf[], percent: number, random: () => number = Math.random): PlannedLeaf[] {
+  return plan.flatMap((leaf) => {
+    const step = Math.min(leaf.step, Math.ceil(leaf.pages / PARTS));
+    const parts = step === 0 ? 0 : Math.ceil(leaf.pages / step);
+    let wanted = Math.ceil((parts * percent) / 100);
+    const chosen: PlannedLeaf[] = [];
+    for (let part = 0; part < parts; part += 1) {
+      if (random() * (parts - part) >= wanted) continue;
+      wanted -= 1;
+      const pages = Math.min(step, leaf.pages - part * step);
+      chosen.push({ ...leaf, step, first: part * step, pages, rows: (leaf.rows * pages) / leaf.pages });
+    }
+    return chosen;
+  });
+}
+
 /** The chunks of a plan, in order. */
 export function chunksOf(plan: readonly PlannedLeaf[]): Chunk[] {
   const chunks: Chunk[] = [];
-  for (const { relid, pages, step } of plan) {
-    for (let firstPage = 0; firstPage < pages; firstPage += step) {
-      chunks.push({ index: chunks.length, relid, firstPage, pages: Math.min(step, pages - firstPage) });
+  for (const { relid, pages, step, first = 0 } of plan) {
+    for (let page = 0; page < pages; page += step) {
+      chunks.push({ index: chunks.length, relid, firstPage: first + page, pages: Math.min(step, pages - page) });
     }
   }
   return chunks;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SluiceError } from '../model/error.ts';
 import {
+  CHUNK_ROWS,
   type Chunk,
   chunksOf,
   type Leaf,
@@ -10,6 +11,7 @@ import {
   type PlannedLeaf,
   planChunks,
   type ReadColumn,
+  sampleChunks,
 } from '../model/load.ts';
 import type { AtPoint } from './crash-points.ts';
 import type { Drained } from './drain.ts';
@@ -27,6 +29,8 @@ export interface LoaderOptions {
   readonly rowsPerSecond?: number | undefined;
   /** For tests. */
   readonly chunkRows?: number | undefined;
+  /** Called after each load that was completed. */
+  readonly onLoaded?: ((load: OpenLoad, result: Loaded) => void) | undefined;
 }
 
 /** Loads tables, a step at a time, between batches. */
@@ -67,7 +71,9 @@ const PAUSE_MS = 100;
  *   requested ──begin──► at work ──chunk, chunk …──► read ──(compare, read again)──► waits for a batch ──complete──► done
  *                           ▲───────── TRUNCATE, DDL, rewritten table ─────────┘
  */
-export function createLoader({ source, lake, log, at, readers, rowsPerSecond, chunkRows }: LoaderOptions): Loader {
+export function createLoader({ source, lake, log, at, readers, rowsPerSecond, chunkRows, onLoaded }: LoaderOptions): Loader {
+  // What is read at once is not read faster than that.
+  const rowsOfChunk = chunkRows ?? Math.min(CHUNK_ROWS, rowsPerSecond ?? CHUNK_ROWS);
   let work: Work | undefined;
   /** Grows when the engine has run out of memory: see planChunks. */
   let shrink = 1;
@@ -96,7 +102,8 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
       return;
     }
-    const plan = planChunks(await source.leaves(load.table.id), { chunkRows, shrink });
+    const whole = planChunks(await source.leaves(load.table.id), { chunkRows: rowsOfChunk, shrink });
+    const plan = load.sample === null ? whole : sampleChunks(whole, load.sample);
     const began_at = await source.now();
     const horizon = String(await source.oldestXid());
     await source.assertLeading();
@@ -188,19 +195,26 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const done_at = await source.now();
     await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: result.rows, done_at, result });
     log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
+    onLoaded?.(load, result);
   }
 
-  /** What people have asked for into the lake; and of what is done there, tell those who were not told because the daemon was killed. */
+  /** What people have asked for into the lake; and of what is done there, tell those who were not told because a daemon was killed. */
   async function takeRequests(): Promise<void> {
     const requests = await source.requestedLoads();
     if (requests.length === 0) return;
-    const results = await lake.loads.results(requests.map(({ id }) => id));
-    const waiting = requests.filter(({ id }) => !results.has(id));
-    if (waiting.length > 0) await lake.loads.request(waiting);
+    const known = await lake.loads.find(requests.map(({ id }) => id));
+    // A table's first load is the lake's own affair.
+    await lake.loads.request(requests.filter(({ id, mode }) => !known.has(id) && mode !== 'fill'));
     const now = await source.now();
     for (const { id, tableId: table_id, mode } of requests) {
-      const result = results.get(id);
-      await source.reportLoad(id, { table_id, mode, began_at: now, ...(result && { done_at: now, result }) });
+      const { done, result } = known.get(id) ?? { done: mode === 'fill' };
+      await source.reportLoad(id, {
+        table_id,
+        mode,
+        began_at: now,
+        ...(done && { done_at: now }),
+        ...(result && { rows_read: result.rows, result }),
+      });
     }
   }
 
@@ -237,7 +251,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
         );
       }
       await forget();
-      await begin(error.code === 'load_large' ? { ...load, mode: 'full' } : load);
+      await begin(error.code === 'load_large' ? { ...load, mode: 'full', sample: null } : load);
     }
     return true;
   }

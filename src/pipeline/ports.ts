@@ -1,6 +1,17 @@
 import type { Readable } from 'node:stream';
-import type { Applied, Batch, Contents, FinishedBatch, LakeSource, SourceIdentity, Staged, Standing } from '../model/batch.ts';
-import type { Gap, OpenGap, Repaired } from '../model/gap.ts';
+import type {
+  Applied,
+  Batch,
+  Capture,
+  Contents,
+  FinishedBatch,
+  LakeSource,
+  Retained,
+  SourceIdentity,
+  Staged,
+  Standing,
+} from '../model/batch.ts';
+import type { Gap, OpenGap, PausedSpan, Repaired } from '../model/gap.ts';
 import type { Chunk, Leaf, Loaded, LoadMode, OpenLoad, Places, PlannedLeaf, ReadColumn } from '../model/load.ts';
 import type { SourceTable } from '../model/table.ts';
 
@@ -48,8 +59,21 @@ export interface Source {
   refresh(ids: readonly number[]): Promise<void>;
   /** A version of each tracked table's entry in the catalogue, by id: another one after DDL. `cut`: when it was read, ISO 8601 in UTC. */
   catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }>;
+  /** Ask for a load of those of these tables whose triggers were off and are right again (`load`), and name those whose triggers are not (`off`). */
+  checkTriggers(ids: readonly number[]): Promise<{ id: number; schema: string; name: string; state: 'off' | 'load' }[]>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
+  /** What the buffer takes on the disk. Cheap. */
+  bufferBytes(): Promise<number>;
+  /** Tables whose changes are logged, or not for the moment. `ended`: they are again, and the gap is to be named. */
+  captures(): Promise<readonly Capture[]>;
+  /** Log changes of these tables no more. Durable, and locks none of them. Idempotent. */
+  pause(ids: readonly number[]): Promise<void>;
+  /** Log them again. Idempotent. */
+  resume(ids: readonly number[]): Promise<void>;
+  /** Pauses that have ended, each until `forgetPause`; not yet those of which a statement may still be unlogged and not numbered. */
+  pausedSpans(): Promise<readonly PausedSpan[]>;
+  forgetPause(span: PausedSpan): Promise<void>;
   /** Where it stands; `batch`: the id of one that it may or may not know. */
   standing(batch: string | null): Promise<Standing>;
   /** Batches that it has finished, below this ordinal where one is given, newest first; at most 1,000. */
@@ -70,6 +94,8 @@ export interface Source {
   now(): Promise<string>;
   /** Loads that were asked for, or are at work, and that nobody has reported to be done. */
   requestedLoads(): Promise<LoadRequest[]>;
+  /** Ask for a verification of the table that waits longest for one, if its last one (else its first tracking) is as long ago, and none is under way. */
+  requestDueVerify(intervalMs: number): Promise<void>;
   /** Say how far a load is. */
   reportLoad(id: string, progress: LoadProgress): Promise<void>;
 }
@@ -124,6 +150,11 @@ export interface Lake {
   capGaps(xid: bigint): Promise<void>;
   /** Those of these batches that the lake holds, or after which it has noted a gap. */
   accounted(ids: readonly string[]): Promise<string[]>;
+  /**
+   * Take away changes of batches whose cut is before `before` (ISO 8601), a slice of them in one transaction, fenced as a batch is. The state stays as it is;
+   * history and as-of stay exact from the returned cut on. No batch may be open at the source that the ledger has. Undefined: there is nothing that old.
+   */
+  retain(before: string, slice?: { changes: number; batches: number }): Promise<Retained | undefined>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
   readonly loads: Loads;
@@ -133,8 +164,13 @@ export interface Lake {
 export interface Loads {
   /** Those that are not done, the one at work first. `fresh`: a process beside this one may have asked for some. */
   open(options: { readonly fresh: boolean }): Promise<readonly OpenLoad[]>;
-  /** Ask for loads. Idempotent by id, and one that waits is not asked for twice. */
+  /**
+   * Ask for loads. Idempotent by id. One for a gap is not asked for twice while it waits; one that people want (without a gap) is done under its own id,
+   * be it as the table's first load if that still waits.
+   */
   request(loads: readonly LoadRequest[]): Promise<void>;
+  /** Those of these loads that the lake knows. */
+  find(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly done: boolean; readonly result?: Loaded }>>;
   /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
   begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
   /** How a reader must deliver the rows. `frozen`: the source may have other columns. */
@@ -152,8 +188,6 @@ export interface Loads {
   complete(load: OpenLoad, again: readonly ReadRows[], cut: string, source: SourceIdentity): Promise<Loaded>;
   /** The table is gone, or there is nothing to do for it. */
   drop(load: OpenLoad): Promise<void>;
-  /** What those of these loads have found that are done, by id. */
-  results(ids: readonly string[]): Promise<ReadonlyMap<string, Loaded>>;
   /** Ids of the tables that the lake has and the source has not dropped. */
   tables(): Promise<number[]>;
   /** Loads that were asked for to repair a gap. */
@@ -172,6 +206,8 @@ export interface LoadRequest {
   readonly id: string;
   readonly tableId: number;
   readonly mode: LoadMode;
+  /** See OpenLoad. */
+  readonly sample: number | null;
   readonly gapId: string | null;
 }
 

@@ -21,7 +21,7 @@ export async function repairGaps({ source, lake, log }: { source: Source; lake: 
       .filter((id) => known.includes(id))
       .map((tableId) => ({ tableId, state: stateOf(gap, tableId, loads, oldest) }));
     for (const { tableId, state } of states)
-      if (state === 'wanted') wanted.push({ id: randomUUID(), tableId, mode: 'compare', gapId: gap.gapId });
+      if (state === 'wanted') wanted.push({ id: randomUUID(), tableId, mode: 'compare', sample: null, gapId: gap.gapId });
     waits ||= states.some(({ state }) => state === 'early');
     if (states.some(({ state }) => state !== 'repaired')) continue;
     const sum = (of: 'missing' | 'different' | 'extra') => loads.reduce((all, load) => all + load[of], 0);

@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { Batch, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
+import type { Batch, Capture, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
+import type { PausedSpan } from '../model/gap.ts';
 import type { Chunk, Leaf, LoadMode, Places, ReadColumn } from '../model/load.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, LoadProgress, LoadRequest, Source } from '../pipeline/ports.ts';
-import { Pool, type Sql } from './connect.ts';
+import { arrayOf, Pool, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
 
@@ -53,6 +54,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #contents = statement('contents');
   readonly #stage = statement('stage');
   readonly #tables = statement('tables');
+  readonly #bufferBytes = statement('buffer_bytes');
   readonly #catalogue = statement('catalogue');
   #leaderPid: number | undefined;
 
@@ -146,7 +148,7 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async tables(ids: readonly number[]): Promise<SourceTable[]> {
     if (ids.length === 0) return [];
-    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [[...ids]]));
+    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [arrayOf(ids)]));
     return tables.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
       id: table_id,
       relid,
@@ -165,7 +167,7 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async refresh(ids: readonly number[]): Promise<void> {
     // One row, for the driver's sake: see sql/source/tables.sql.
-    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
+    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${arrayOf(ids)}::int4[]) AS t (id)`;
   }
 
   async catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }> {
@@ -173,9 +175,46 @@ export class PostgresSource implements Source, AsyncDisposable {
     return { versions: new Map(rows.map(({ table_id, version }) => [table_id, version])), cut: rows[0]?.cut ?? '' };
   }
 
+  async checkTriggers(ids: readonly number[]): Promise<{ id: number; schema: string; name: string; state: 'off' | 'load' }[]> {
+    if (ids.length === 0) return [];
+    // One row, for the driver's sake: see sql/source/tables.sql.
+    const [row] = await this.#sql<{ found: { id: number; schema: string; name: string; state: 'off' | 'load' }[] }[]>`
+      SELECT coalesce(json_agg(c), '[]') AS found FROM audit.check_triggers(${[...ids]}::int4[]) c`;
+    return row?.found ?? [];
+  }
+
   async standing(batch: string | null): Promise<Standing> {
     const { knows, newest, epoch_start, sentinel, now } = one(await this.#sql.unsafe<StandingRow[]>(statement('standing'), [batch]));
     return { knows, newest, epochStart: epoch_start, sentinel, now };
+  }
+
+  async bufferBytes(): Promise<number> {
+    return one(await this.#sql.unsafe<{ bytes: number }[]>(this.#bufferBytes)).bytes;
+  }
+
+  async captures(): Promise<Capture[]> {
+    const rows = await this.#sql.unsafe<Capture[]>(statement('captures'));
+    return rows.map((row) => ({ ...row }));
+  }
+
+  async pause(ids: readonly number[]): Promise<void> {
+    await this.#sql`SELECT audit.pause(${[...ids]}::int4[])`;
+  }
+
+  async resume(ids: readonly number[]): Promise<void> {
+    await this.#sql`SELECT audit.resume(${[...ids]}::int4[])`;
+  }
+
+  async pausedSpans(): Promise<PausedSpan[]> {
+    const rows = await this.#sql<(Omit<PausedSpan, 'afterXid'> & { after_xid: string })[]>`
+      SELECT epoch, to_json(paused_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS from, to_json(resumed_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS to,
+        table_ids AS tables, after_xid::text AS after_xid
+      FROM audit.paused_spans()`;
+    return rows.map(({ after_xid, ...span }) => ({ ...span, afterXid: BigInt(after_xid) }));
+  }
+
+  async forgetPause({ afterXid }: PausedSpan): Promise<void> {
+    await this.#sql`SELECT audit.forget_pause(${afterXid.toString()}::xid8)`;
   }
 
   async leaves(tableId: number): Promise<Leaf[]> {
@@ -196,9 +235,13 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async requestedLoads(): Promise<LoadRequest[]> {
-    const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode }[]>`
-      SELECT load_id AS id, table_id AS "tableId", mode FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
+    const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode; sample: number | null }[]>`
+      SELECT load_id AS id, table_id AS "tableId", mode, sample FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
     return rows.map((row) => ({ ...row, gapId: null }));
+  }
+
+  async requestDueVerify(intervalMs: number): Promise<void> {
+    await this.#sql.unsafe(statement('due_verify'), [intervalMs]);
   }
 
   async reportLoad(id: string, progress: LoadProgress): Promise<void> {

@@ -342,6 +342,7 @@ test('columns of hostile names, a table of a thousand columns, an empty one, and
     '_sluice hash',
     '_sluice relid',
     '_sluice difference',
+    '_sluice next',
     'l',
     'c',
     'r',

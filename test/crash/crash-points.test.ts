@@ -4,14 +4,16 @@ import { sharedPostgres } from '../support/shared.ts';
 import { expectStateEqualsTable } from '../support/state.ts';
 import { createScene, LAKES, Workload } from './scene.ts';
 
-/** Points that only a source crash leads to; source-crash.test.ts visits them. Those of follow: test/contract/follow.test.ts. */
+/** Points that only a source crash leads to; source-crash.test.ts visits them. Those of follow: test/contract/follow.test.ts; of the guard and of retention: guard.test.ts. */
 const AFTER_SOURCE_CRASH = ['before-gap', 'after-gap', 'before-epoch', 'after-epoch'];
 
 /** Swap, move and settle are over before the lake comes in: one kind of lake is enough for them. */
 const WITHOUT_LAKE = /-(swap|move|settle)$/;
 
 describe.each(LAKES)('invariants 1 and 2 hold for kill -9 of the daemon, %s', (kind) => {
-  const points = CRASH_POINTS.filter((point) => !AFTER_SOURCE_CRASH.includes(point) && !point.endsWith('-follow'));
+  const points = CRASH_POINTS.filter(
+    (point) => !AFTER_SOURCE_CRASH.includes(point) && !/-(follow|pause|resume|paused-gap|retain)$/.test(point),
+  );
   test.each(points.filter((point) => kind === LAKES[0] || !WITHOUT_LAKE.test(point)))('%s', async (point) => {
     await using scene = await createScene(sharedPostgres(), kind);
     const workload = new Workload(scene.sql);

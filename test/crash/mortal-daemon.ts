@@ -84,7 +84,7 @@ export class MortalDaemon {
     const lake = daemon.#watchLake(openLake(gated, lakeConfig, rows));
     const taker = createTaker({ source, log: silent, at, lockTimeoutMs: LOCK_TIMEOUT_MS });
     daemon.#loader = createLoader({ source, lake, log: silent, at, readers: 2, chunkRows: 4 });
-    daemon.#ports = { source, lake, stager, taker, watch: createWatch({ source }), log: silent, at };
+    daemon.#ports = { source, lake, stager, taker, watch: createWatch({ source, log: silent }), log: silent, at };
     return daemon;
   }
 

@@ -1,11 +1,9 @@
-import { compilePatterns, distance } from '../../config/index.ts';
+import { compilePatterns } from '../../config/index.ts';
 import type { Rebuilt } from '../../lake/index.ts';
-import { SluiceError } from '../../model/error.ts';
-import type { LakeTable } from '../../model/table.ts';
 import type { Register } from '../context.ts';
 import { formatCount, renderTable } from '../output.ts';
 import { withProgress } from '../progress.ts';
-import { tableLabel } from '../tables.ts';
+import { assertMeant, tableLabel } from '../tables.ts';
 
 export const register: Register = (program, bind) => {
   program
@@ -22,7 +20,8 @@ export const register: Register = (program, bind) => {
         const rebuilt = await withEngine(config, context.io, async (engine) => {
           await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), placesFor(config));
           const tables = await readTables(engine, config.lake);
-          for (const pattern of patterns) assertMeant(pattern, tables);
+          const names = tables.map(({ source }) => source);
+          for (const pattern of patterns) assertMeant(pattern, names, { message: `The lake has no table ${pattern}.`, remedy: REMEDY });
           const done: Rebuilt[] = [];
           for (const table of tables.filter(({ source }) => matches(source))) {
             const label = { label: tableLabel(table.source), total: 0, unit: 'batches' };
@@ -46,23 +45,4 @@ export const register: Register = (program, bind) => {
     );
 };
 
-/** @throws SluiceError unknown_table, with the names that come near, where a pattern that includes matches none */
-function assertMeant(pattern: string, tables: readonly LakeTable[]): void {
-  if (pattern.startsWith('!') || tables.some(({ source }) => compilePatterns([pattern])(source))) return;
-  const near = tables
-    .map(({ source }) => ({
-      label: tableLabel(source),
-      edits: Math.min(distance(pattern, tableLabel(source)), distance(pattern.replace(/^.*\./s, ''), source.name)),
-    }))
-    .filter(({ edits }) => edits <= Math.max(2, pattern.length / 3))
-    .sort((a, b) => a.edits - b.edits)
-    .slice(0, 3)
-    .map(({ label }) => label);
-  throw new SluiceError(
-    'unknown_table',
-    `The lake has no table ${pattern}.`,
-    near.length > 0
-      ? `Did you mean ${near.join(' or ')}?`
-      : 'sluice query \'SELECT source_schema, source_name FROM sluice."table"\' lists what it has.',
-  );
-}
+const REMEDY = 'sluice query \'SELECT source_schema, source_name FROM sluice."table"\' lists what it has.';

@@ -32,6 +32,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS audit.cdc_old (
 
 -- rules: {"<attnum>": {"name", "rule": exclude | hash | constant | null | keep-last-<n>, "key": true}}, as audit.column_rules makes them; attnums_of:
 -- the oid of the table whose column numbers these are (another one than relid after a restore). options: what the lake has to know (types, evolve).
+-- triggers: the state in which they were captured without a break so far, see audit.trigger_state.
 -- relid is a regclass, not an oid: a dump carries it as a name, so it survives a restore. Null once the table is untracked:
 -- the row stays, for changes that still wait carry its id. paused_at: since when its changes are not logged (audit.pause); resumed_at, resumed_xid: until
 -- when, and a number above those of all transactions that may have written unlogged. All three are null again once the lake has named the gap. No column names an index: a dump loads data before it makes indexes.
@@ -46,6 +47,7 @@ CREATE TABLE IF NOT EXISTS audit.tracked_table (
   attnums_of  oid,
   context     boolean     NOT NULL DEFAULT false,
   options     jsonb       NOT NULL DEFAULT '{}',
+  triggers    jsonb,
   tracked_at  timestamptz NOT NULL DEFAULT now(),
   paused_at   timestamptz,
   resumed_at  timestamptz,

@@ -35,7 +35,7 @@ CREATE OR REPLACE VIEW audit.status AS
   LEFT JOIN LATERAL (
     SELECT array_agg(g.tgrelid::regclass::text || '.' || g.tgname) AS triggers
     FROM (SELECT c.oid AS relid UNION SELECT p.relid FROM audit.partitions(t.relid) p) r
-    JOIN pg_trigger g ON g.tgrelid = r.relid AND g.tgname LIKE 'sluice\_%' AND g.tgenabled = 'D'
+    JOIN pg_trigger g ON g.tgrelid = r.relid AND g.tgname LIKE 'sluice\_%' AND g.tgenabled IN ('D', 'R')
   ) disabled ON true
   LEFT JOIN LATERAL (
     SELECT array_agg(k.part) AS parts

@@ -15,6 +15,7 @@ DECLARE
   why text := audit.refusal(rel);
   tracked audit.tracked_table;
   wanted record;
+  was jsonb;
   unknown text := (SELECT min(k.name) FROM jsonb_object_keys(options) AS k (name) WHERE k.name NOT IN ('key', 'exclude', 'mask', 'types', 'evolve'));
 BEGIN
   IF why IS NOT NULL THEN
@@ -39,9 +40,18 @@ BEGIN
     RAISE EXCEPTION '% can''t be tracked: %', rel, why USING ERRCODE = 'feature_not_supported';
   END IF;
   PERFORM audit.refresh(tracked.table_id);
+  was := audit.trigger_state(tracked.table_id);
   FOR wanted IN SELECT * FROM audit.triggers(tracked.table_id, rel, tracked.capture) LOOP
     EXECUTE wanted.statement;
   END LOOP;
+  -- Nobody could write in between. Where they were not right before they are left to audit.check_triggers.
+  UPDATE audit.tracked_table t SET triggers = made.triggers
+    FROM (
+      SELECT jsonb_object_agg(m.key, CASE WHEN tracked.triggers -> m.key <> was -> m.key THEN tracked.triggers -> m.key ELSE m.value END) AS triggers
+      FROM jsonb_each(audit.trigger_state(tracked.table_id)) m
+    ) made
+    WHERE t.table_id = tracked.table_id AND (tracked.triggers IS NULL OR tracked.triggers ? rel::oid::text)
+    RETURNING t.* INTO tracked;
   PERFORM audit.drop_orphans(rel);
   DELETE FROM audit.fault WHERE table_id = tracked.table_id;
   RETURN tracked;

@@ -3,6 +3,7 @@ import { extensionsFor, loadExtensions, openForQuery, type Row, whileLocked } fr
 import type { SourceIdentity } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import { classify, type Fault } from '../model/fault.ts';
+import type { LoadMode } from '../model/load.ts';
 import { assertSameSource } from '../pipeline/index.ts';
 import type { Io } from './context.ts';
 import { lakeExists, placesFor, withEngine } from './lake.ts';
@@ -22,6 +23,8 @@ export interface LakeStatus {
   readonly losses: readonly Loss[];
   /** Rows of sluice.schema_change, the last first, at most CHANGES_SHOWN. */
   readonly schemaChanges: readonly Row[];
+  /** Loads that are not done. */
+  readonly loads: readonly { readonly id: string; readonly schema: string; readonly name: string; readonly mode: LoadMode }[];
   /** How far each table is, by its id in the source. */
   readonly tables: ReadonlyMap<number, TableWatermark>;
 }
@@ -54,6 +57,8 @@ const WATERMARKS = `SELECT t.table_id, t.key IS NOT NULL AS keyed, w.table_schem
     w.last_seq, w.last_change_ts, epoch(w.lag) AS lag
   FROM sluice.watermark AS w JOIN sluice."table" AS t ON t.lake_schema = w.table_schema AND t.lake_name = w.table_name AND NOT t.dropped`;
 const LOSSES = `SELECT table_schema AS schema, table_name AS "table", column_name AS "column", count(*) AS "values" FROM sluice.loss GROUP BY ALL ORDER BY ALL`;
+const LOADS = `SELECT l.load_id AS id, t.source_schema AS schema, t.source_name AS name, l.mode
+  FROM sluice.load AS l JOIN sluice."table" AS t USING (table_id) WHERE l.done_ts IS NULL ORDER BY l.batch_id IS NULL, l.requested_ts, 2, 3`;
 const CHANGES = `SELECT batch_id, table_schema, table_name, change, column_name, detail, noted_ts FROM sluice.schema_change
   ORDER BY batch_id DESC, noted_ts DESC LIMIT ${CHANGES_SHOWN}`;
 const LEDGER = 'SELECT count(*) AS batches, coalesce(sum("rows"), 0)::BIGINT AS rows, max(cut_ts) AS last_cut FROM sluice.batch';
@@ -64,7 +69,7 @@ const GAPS = `SELECT gap_id, cause, from_ts, to_ts, noted_ts, closed_ts, missing
       FROM (SELECT unnest(g.tables::INTEGER[]) AS id) LEFT JOIN sluice."table" AS t ON t.table_id = id) AS tables
   FROM sluice.gap AS g ORDER BY noted_ts, from_ts`;
 
-const SOURCE = `SELECT system_identifier, timeline, "database", epoch FROM sluice.batch WHERE batch_id = (SELECT last_batch_id FROM sluice.anchor)`;
+const SOURCE = `SELECT system_identifier, timeline, "database", epoch FROM sluice.batch WHERE batch_id = (SELECT max(batch_id) FROM sluice.batch)`;
 
 /** What the source says of itself, for the lake to be held against. */
 export interface ExpectedLake {
@@ -85,7 +90,17 @@ export async function readLakeStatus(
   try {
     if (!(await lakeExists(config))) {
       if (done > 0) throw notThere('lake_missing', 'There is no lake at the configured place', done);
-      return { batches: 0, rows: 0, lastCut: null, retainedSince: null, gaps: [], losses: [], schemaChanges: [], tables: new Map() };
+      return {
+        batches: 0,
+        rows: 0,
+        lastCut: null,
+        retainedSince: null,
+        gaps: [],
+        losses: [],
+        schemaChanges: [],
+        loads: [],
+        tables: new Map(),
+      };
     }
     return await withEngine(config, io, async (engine) => {
       await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), placesFor(config));
@@ -104,6 +119,7 @@ export async function readLakeStatus(
         gaps,
         losses: (await lake.query(LOSSES)).rows as unknown as Loss[],
         schemaChanges: (await lake.query(CHANGES)).rows,
+        loads: (await lake.query(LOADS)).rows as unknown as LakeStatus['loads'],
         tables: new Map((await lake.query(WATERMARKS)).rows.map((row) => [Number(row.table_id), toWatermark(row)])),
       };
     });

@@ -56,6 +56,10 @@ export interface Config extends LakeConfig {
   readonly retainMs?: number;
   /** Bytes of the buffer above which capture of these tables is paused while the lake is away; undefined: never. */
   readonly diskGuard: { readonly limit?: number; readonly tables: readonly string[] };
+  /** How tables are loaded; `rowsPerSecond` undefined: as fast as it goes. */
+  readonly load: { readonly readers: number; readonly rowsPerSecond?: number };
+  /** How often each table is verified; `intervalMs` undefined: never. */
+  readonly verify: { readonly intervalMs?: number };
   readonly staging: 'auto' | 'extension' | 'fifo';
   /** `format` undefined: whatever suits where the log goes. */
   readonly log: { readonly level: LogLevel; readonly format?: 'json' | 'pretty' };

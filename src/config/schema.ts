@@ -204,6 +204,27 @@ export const configSchema = z.strictObject({
       tables: patterns('Tables whose capture may be paused.', ['*.*']),
     })
     .prefault({}),
+  load: z
+    .strictObject({
+      readers: integer(1).default(2).meta({
+        description:
+          'Parts of a table that a load reads at the same time, each over a connection of its own and with about 64 MB in memory.',
+        type: 'integer',
+      }),
+      rows_per_second: integer(1)
+        .optional()
+        .meta({ description: 'The most that loads read of the source. Unset: no limit.', type: 'integer' }),
+    })
+    .prefault({}),
+  verify: z
+    .strictObject({
+      interval: measure(parseDuration, DURATION).optional().meta({
+        description:
+          'How often the daemon verifies each table that has a key, one after the other; `status` shows the results. Unset: never.',
+        type: 'duration',
+      }),
+    })
+    .prefault({}),
   memory_limit: z
     .string(SIZE)
     .regex(/^\d+(\.\d+)?\s?([KMGT]i?B)$/i, SIZE)

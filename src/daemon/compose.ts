@@ -1,7 +1,16 @@
 import type { Logger } from 'pino';
 import { type Config, compilePatterns, compileRenames } from '../config/index.ts';
 import { chooseStager, type ExtensionPlaces, extensionsFor, loadExtensions, openEngine, openLake } from '../lake/index.ts';
-import { type AtPoint, createGuard, createLoader, createRetention, createTaker, createWatch } from '../pipeline/index.ts';
+import {
+  type AtPoint,
+  createGuard,
+  createLoader,
+  createRetention,
+  createTaker,
+  createVerifier,
+  createWatch,
+  type LoaderOptions,
+} from '../pipeline/index.ts';
 import { assertInstalled, connect, PostgresSource } from '../source/index.ts';
 import type { DaemonPorts } from './daemon.ts';
 
@@ -15,10 +24,9 @@ export interface ComposeOptions {
   readonly streamRows?: number | undefined;
   /** The same of a load's chunks. */
   readonly chunkRows?: number | undefined;
+  /** Called after each load that was completed. */
+  readonly onLoaded?: LoaderOptions['onLoaded'];
 }
-
-/** Two keep one core of the source and one of ours at work. */
-const LOAD_READERS = 2;
 
 /** The ports of a drain and what keeps them open. */
 export interface Composition extends AsyncDisposable {
@@ -29,7 +37,15 @@ export interface Composition extends AsyncDisposable {
  * Open everything a daemon needs: source, engine with its extensions, stager, lake. The lake itself is opened by the first drain.
  * @throws SluiceError not_installed, install_outdated, source_newer, extension_missing; or a connection error of the source
  */
-export async function compose({ config, log, places, at = () => {}, streamRows, chunkRows }: ComposeOptions): Promise<Composition> {
+export async function compose({
+  config,
+  log,
+  places,
+  at = () => {},
+  streamRows,
+  chunkRows,
+  onLoaded,
+}: ComposeOptions): Promise<Composition> {
   const { url, lockTimeoutMs } = config.source;
   await using stack = new AsyncDisposableStack();
   const probe = connect({ url, applicationName: 'sluice', max: 1 });
@@ -56,11 +72,23 @@ export async function compose({ config, log, places, at = () => {}, streamRows, 
   const guard = createGuard({ source, lake, log, at, limit: guarded });
   const retention = createRetention({ source, lake, log, at, retainMs: config.retainMs });
   log.info({ lake: config.lake.type, staging: way }, 'ready');
-  const loader = createLoader({ source, lake, log, at, readers: LOAD_READERS, chunkRows });
+  const loader = createLoader({ source, lake, log, at, ...config.load, chunkRows, onLoaded });
   stack.defer(() => loader.close());
   const resources = stack.move();
   return {
-    ports: { source, lake, stager, taker, watch: createWatch({ source }), loader, guard, retention, log, at },
+    ports: {
+      source,
+      lake,
+      stager,
+      taker,
+      watch: createWatch({ source, log }),
+      loader,
+      guard,
+      retention,
+      verifier: createVerifier({ source, ...config.verify }),
+      log,
+      at,
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

@@ -3,7 +3,16 @@ import type { Logger } from 'pino';
 import { AsyncTask, SimpleIntervalJob, ToadScheduler } from 'toad-scheduler';
 import { SluiceError } from '../model/error.ts';
 import { classify } from '../model/fault.ts';
-import { type Drained, type DrainPorts, drain, type Guard, type Loader, matchLake, type Retention } from '../pipeline/index.ts';
+import {
+  type Drained,
+  type DrainPorts,
+  drain,
+  type Guard,
+  type Loader,
+  matchLake,
+  type Retention,
+  type Verifier,
+} from '../pipeline/index.ts';
 import { Backoff } from './backoff.ts';
 
 /** What a daemon works with. */
@@ -11,6 +20,7 @@ export interface DaemonPorts extends DrainPorts {
   readonly loader: Loader;
   readonly guard: Guard;
   readonly retention: Retention;
+  readonly verifier: Verifier;
 }
 
 export interface DaemonOptions {
@@ -78,6 +88,7 @@ export class Daemon {
       do {
         const drained = await drain(ports);
         if (drained.kind === 'batch') onBatch?.(drained);
+        await ports.verifier.step();
         this.#backoff.reset();
         await ports.guard.delivered(drained.kind === 'idle');
         await ports.retention.step();

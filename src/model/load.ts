@@ -77,7 +77,7 @@ export interface Loaded {
 
 /** About what a chunk takes in memory, in the engine and at the source. */
 const CHUNK_BYTES = 64_000_000;
-const CHUNK_ROWS = 250_000;
+export const CHUNK_ROWS = 250_000;
 
 /** How to read these leaves, in chunks of about `CHUNK_BYTES` and `CHUNK_ROWS`. */
 export function planChunks(leaves: readonly Leaf[], chunkRows = CHUNK_ROWS): PlannedLeaf[] {

@@ -5,7 +5,7 @@ import type { AtPoint } from './crash-points.ts';
 import { recordLoss } from './match.ts';
 import type { Lake, Source, Stager } from './ports.ts';
 import type { Taker } from './take.ts';
-import type { Watch } from './watch.ts';
+import type { Looked, Watch } from './watch.ts';
 
 export interface DrainPorts {
   readonly source: Source;
@@ -41,7 +41,7 @@ export type Drained =
  * @throws SluiceError, or an error of either database; nothing to clean up, call again
  */
 export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promise<Drained> {
-  const { source, taker, log, at } = ports;
+  const { source, taker, watch, log, at } = ports;
   await source.assertLeading();
   let batch = await source.openBatch();
   const recovered = batch !== undefined;
@@ -51,7 +51,8 @@ export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promi
     news = found.requested;
     if (!found.sentinel && (await recordLoss(ports))) news = true;
     if (!found.pending) {
-      if (await follow(ports, watchNow)) news = true;
+      const changed = await watch.look(watchNow);
+      if ((await follow(ports, changed)) || changed.requested) news = true;
       return { kind: 'idle', news };
     }
     batch = await taker.take();
@@ -120,8 +121,7 @@ async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
  * DDL on tables that have no changes. DDL waits for everyone who has changed the table, so all changes from before it are committed when its columns
  * are read here; if the buffer is empty after that, the lake has them all. Else they wait under the names of before, and go with their batch.
  */
-async function follow({ source, lake, watch, log, at }: DrainPorts, now: boolean): Promise<boolean> {
-  const changed = await watch.look(now);
+async function follow({ source, lake, log, at }: DrainPorts, changed: Looked): Promise<boolean> {
   if (changed.ids.length === 0) return false;
   try {
     await lake.acquire();

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SluiceError } from '../model/error.ts';
 import {
+  CHUNK_ROWS,
   type Chunk,
   chunksOf,
   type Leaf,
@@ -28,6 +29,8 @@ export interface LoaderOptions {
   readonly rowsPerSecond?: number | undefined;
   /** For tests. */
   readonly chunkRows?: number | undefined;
+  /** Called after each load that was completed. */
+  readonly onLoaded?: ((load: OpenLoad, result: Loaded) => void) | undefined;
 }
 
 /** Loads tables, a step at a time, between batches. */
@@ -68,7 +71,9 @@ const PAUSE_MS = 100;
  *   requested ──begin──► at work ──chunk, chunk …──► read ──(compare, read again)──► waits for a batch ──complete──► done
  *                           ▲───────── TRUNCATE, DDL, rewritten table ─────────┘
  */
-export function createLoader({ source, lake, log, at, readers, rowsPerSecond, chunkRows }: LoaderOptions): Loader {
+export function createLoader({ source, lake, log, at, readers, rowsPerSecond, chunkRows, onLoaded }: LoaderOptions): Loader {
+  // What is read at once is not read faster than that.
+  const rowsOfChunk = chunkRows ?? Math.min(CHUNK_ROWS, rowsPerSecond ?? CHUNK_ROWS);
   let work: Work | undefined;
   // What the lake holds is looked at once, and again when a batch or a request may have added to it.
   let look = true;
@@ -95,7 +100,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
       return;
     }
-    const whole = planChunks(await source.leaves(load.table.id), chunkRows);
+    const whole = planChunks(await source.leaves(load.table.id), rowsOfChunk);
     const plan = load.sample === null ? whole : sampleChunks(whole, load.sample);
     const began_at = await source.now();
     const horizon = String(await source.oldestXid());
@@ -188,6 +193,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const done_at = await source.now();
     await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: result.rows, done_at, result });
     log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
+    onLoaded?.(load, result);
   }
 
   /** What people have asked for into the lake; and of what is done there, tell those who were not told because a daemon was killed. */
@@ -229,9 +235,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       else if (work.read === undefined) await readAgain(work, load);
       else if (await complete(work as Required<Work>, load, drained)) await forget();
     } catch (error) {
-      if (!(error instanceof SluiceError) || error.code !== 'load_disturbed') throw error;
+      if (!(error instanceof SluiceError) || (error.code !== 'load_disturbed' && error.code !== 'load_large')) throw error;
       await forget();
-      await begin(load);
+      await begin(error.code === 'load_large' ? { ...load, mode: 'full' } : load);
     }
     return true;
   }

@@ -59,6 +59,8 @@ export interface Source {
   refresh(ids: readonly number[]): Promise<void>;
   /** A version of each tracked table's entry in the catalogue, by id: another one after DDL. `cut`: when it was read, ISO 8601 in UTC. */
   catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }>;
+  /** Ask for a load of those of these tables whose triggers were off and are right again (`load`), and name those whose triggers are not (`off`). */
+  checkTriggers(ids: readonly number[]): Promise<{ id: number; schema: string; name: string; state: 'off' | 'load' }[]>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
   /** What the buffer takes on the disk. Cheap. */
@@ -92,6 +94,8 @@ export interface Source {
   now(): Promise<string>;
   /** Loads that were asked for, or are at work, and that nobody has reported to be done. */
   requestedLoads(): Promise<LoadRequest[]>;
+  /** Ask for a verification of the table that waits longest for one, if its last one (else its first tracking) is as long ago, and none is under way. */
+  requestDueVerify(intervalMs: number): Promise<void>;
   /** Say how far a load is. */
   reportLoad(id: string, progress: LoadProgress): Promise<void>;
 }
@@ -175,7 +179,7 @@ export interface Loads {
   read(load: OpenLoad, columns: readonly ReadColumn[], reader: BatchReader): Promise<ReadRows>;
   /** A chunk that was read into the lake. Rejects with `load_disturbed` where the load has to begin anew. */
   apply(load: OpenLoad, chunk: Chunk, rows: ReadRows): Promise<void>;
-  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. */
+  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. Rejects with `load_large` where these are too many. */
   compare(load: OpenLoad): Promise<Places[]>;
   /**
    * One lake transaction. The lake must have all that was committed before `cut`, which must be after the last read.

@@ -6,7 +6,7 @@ import type { Chunk, Leaf, LoadMode, Places, ReadColumn } from '../model/load.ts
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, LoadProgress, LoadRequest, Source } from '../pipeline/ports.ts';
-import { Pool, type Sql } from './connect.ts';
+import { arrayOf, Pool, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
 
@@ -148,7 +148,7 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async tables(ids: readonly number[]): Promise<SourceTable[]> {
     if (ids.length === 0) return [];
-    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [[...ids]]));
+    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [arrayOf(ids)]));
     return tables.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
       id: table_id,
       relid,
@@ -167,12 +167,20 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async refresh(ids: readonly number[]): Promise<void> {
     // One row, for the driver's sake: see sql/source/tables.sql.
-    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
+    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${arrayOf(ids)}::int4[]) AS t (id)`;
   }
 
   async catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }> {
     const rows = await this.#sql.unsafe<{ table_id: number; version: string; cut: string }[]>(this.#catalogue);
     return { versions: new Map(rows.map(({ table_id, version }) => [table_id, version])), cut: rows[0]?.cut ?? '' };
+  }
+
+  async checkTriggers(ids: readonly number[]): Promise<{ id: number; schema: string; name: string; state: 'off' | 'load' }[]> {
+    if (ids.length === 0) return [];
+    // One row, for the driver's sake: see sql/source/tables.sql.
+    const [row] = await this.#sql<{ found: { id: number; schema: string; name: string; state: 'off' | 'load' }[] }[]>`
+      SELECT coalesce(json_agg(c), '[]') AS found FROM audit.check_triggers(${[...ids]}::int4[]) c`;
+    return row?.found ?? [];
   }
 
   async standing(batch: string | null): Promise<Standing> {
@@ -230,6 +238,10 @@ export class PostgresSource implements Source, AsyncDisposable {
     const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode; sample: number | null }[]>`
       SELECT load_id AS id, table_id AS "tableId", mode, sample FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
     return rows.map((row) => ({ ...row, gapId: null }));
+  }
+
+  async requestDueVerify(intervalMs: number): Promise<void> {
+    await this.#sql.unsafe(statement('due_verify'), [intervalMs]);
   }
 
   async reportLoad(id: string, progress: LoadProgress): Promise<void> {

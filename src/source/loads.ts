@@ -40,3 +40,28 @@ export async function readLoads(sql: Sql, ids?: readonly string[]): Promise<{ lo
   const rows = await sql.unsafe<(LoadStatus & { led: boolean })[]>(statement('loads'), [ids ? [...ids] : null, LEADERSHIP.toString()]);
   return { loads: rows.map(({ led: _, ...load }) => load), led: rows[0]?.led ?? false };
 }
+
+/** What the last verification of a table has found. */
+export interface Verification extends Loaded {
+  readonly tableId: number;
+  /** ISO 8601. */
+  readonly at: string;
+  /** Percent of the rows that were read, about; null: all. */
+  readonly sample: number | null;
+  /** What differed was mended, by it or by a load since. */
+  readonly repaired: boolean;
+}
+
+/** The last verification of each tracked table that has one. */
+export async function readVerifications(sql: Sql): Promise<Verification[]> {
+  const rows = await sql.unsafe<{ table_id: number; at: Date; sample: number | null; repaired: boolean; result: Loaded }[]>(
+    statement('verifications'),
+  );
+  return rows.map(({ table_id, at, sample, repaired, result }) => ({
+    tableId: table_id,
+    at: at.toISOString(),
+    sample,
+    repaired,
+    ...result,
+  }));
+}

@@ -323,3 +323,18 @@ test('columns of hostile names, a table of a thousand columns, an empty one, and
     { table_name: 'wide', missing: 0, different: 0, extra: 0 },
   ]);
 });
+
+test('where most rows differ, all are loaded anew instead of being read one by one', { timeout: 180_000 }, async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file');
+  await mirror.run('CREATE TABLE item (id int PRIMARY KEY, v text); INSERT INTO item SELECT g FROM generate_series(1, 510000) g');
+  await mirror.track('item');
+  await settled(mirror);
+  await mirror.damage('DELETE FROM lake.public.item WHERE id < 505000');
+  await ask(mirror, 'compare');
+  await settled(mirror);
+  expect(await mirror.query('SELECT mode, "rows", missing FROM sluice.load ORDER BY requested_ts')).toEqual([
+    { mode: 'fill', rows: 510000, missing: 510000 },
+    { mode: 'full', rows: 510000, missing: 510000 },
+  ]);
+  expect(await mirror.query('SELECT count(*) AS n, count(DISTINCT id) AS keys FROM public.item')).toEqual([{ n: 510000, keys: 510000 }]);
+});

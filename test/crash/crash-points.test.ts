@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CRASH_POINTS } from '../../src/pipeline/index.ts';
 import { sharedPostgres } from '../support/shared.ts';
+import { expectStateEqualsTable } from '../support/state.ts';
 import { createScene, LAKES, Workload } from './scene.ts';
 
 /** Points that only a source crash leads to; source-crash.test.ts visits them. Those of follow: test/contract/follow.test.ts; of the guard and of retention: guard.test.ts. */
@@ -36,6 +37,7 @@ describe.each(LAKES)('invariants 1 and 2 hold for kill -9 of the daemon, %s', (k
     await scene.drain();
     expect(workload.committed).toBeGreaterThan(10);
     expect(await scene.verify()).toBeGreaterThan(20);
+    for (const name of ['item', 'part', 'journal']) await expectStateEqualsTable(scene.sql, scene.query, 'public', name);
     const [open] = await scene.sql`SELECT count(*)::int AS n FROM audit.batch WHERE state = 'open'`;
     expect(open?.n).toBe(0);
   });

@@ -39,14 +39,15 @@ describe('the source is restored', () => {
     await lake.ok('run', '--once');
     await expectGaps(lake, [{ cause: 'source_restored', around: lost }]);
 
-    // To the same point once more: what was repaired after the first time is wrong again.
+    // To the same point once more: what came after the first time is wrong now.
     await server.halt();
     await restore();
     await server.start();
     await reconnected(lake.sql);
-    const [before] = await gapsOf(lake);
-    await expectGaps(lake, [{ cause: 'source_restored', around: lost }]);
-    expect((await gapsOf(lake))[0]?.after_batch, 'open, so it is extended').toBe((before?.after_batch ?? 0) + 4);
+    await expectGaps(lake, [
+      { cause: 'source_restored', around: lost },
+      { cause: 'source_restored', around: lost },
+    ]);
   });
 
   test('12: and two batches are delivered elsewhere, so that its ordinals have caught up with the lake', async () => {

@@ -9,7 +9,9 @@ import { until } from '../support/until.ts';
 
 /** Invariant 5 for the real daemon, which nobody helps. */
 
-test('the source is stopped at once under load, ten times: a gap each time, and what comes after it is delivered', async () => {
+test('the source is stopped at once under load, ten times: a gap each time, repaired, and nobody had to help', {
+  timeout: 600_000,
+}, async () => {
   await using server = await startPostgres(sharedPostgres().version);
   await using lake = await deploy(server, { kind: 'DuckDB file' });
   await begin(lake);
@@ -21,8 +23,10 @@ test('the source is stopped at once under load, ten times: a gap each time, and 
       const wrote = lake.sql`INSERT INTO item (v) SELECT md5(g::text) FROM generate_series(1, 20) g`;
       await wrote.then(
         () => written++,
-        () => sleep(20),
+        () => undefined,
       );
+      // Flat out, a machine of two cores is busy with nothing but this.
+      await sleep(20);
     }
   });
   const epoch = async () => (await lake.sql`SELECT epoch FROM audit.epoch`.catch(() => []))[0]?.epoch;
@@ -66,8 +70,7 @@ test('the source is stopped at once under load, ten times: a gap each time, and 
   );
   expect(logged.map(({ v }) => v)).toEqual(markers);
   const { stdout } = await lake.run('status');
-  expect(stdout).toMatch(/gaps +10 open, 0 repaired/);
-  expect(stdout).toMatch(/source_crash +20.* all +open/);
+  expect(stdout).toMatch(/gaps +0 open, 10 repaired/);
 });
 
 test('14: a prepared transaction outlives the crash, its captured rows do not: the gap waits for its end', async () => {
@@ -84,7 +87,7 @@ test('14: a prepared transaction outlives the crash, its captured rows do not: t
   await server.crash();
   await server.start();
   await reconnected(lake.sql);
-  await expectGaps(lake, [{ cause: 'source_crash', around: lost }]);
+  await expectGaps(lake, [{ cause: 'source_crash', around: lost, open: true }]);
   const [gap] = await gapsOf(lake);
   const afterXid = BigInt(gap?.after_xid ?? 0);
   expect(afterXid).toBeGreaterThan(BigInt(prepared?.xid));
@@ -92,8 +95,7 @@ test('14: a prepared transaction outlives the crash, its captured rows do not: t
 
   await lake.sql`COMMIT PREPARED 'long'`;
   expect(await source.oldestXid()).toBeGreaterThanOrEqual(afterXid);
-  await lake.ok('run', '--once');
-  expect((await gapsOf(lake))[0]).toMatchObject({ closed_ts: null });
+  await expectGaps(lake, [{ cause: 'source_crash', around: lost }]);
   expect(await lake.sql`SELECT FROM item WHERE v = 'prepared'`).toHaveLength(1);
   expect(await lake.ok('query', "SELECT 1 AS one FROM main.cdc WHERE data ->> 'v' = 'prepared'"), 'nobody captured it').toEqual([]);
 });

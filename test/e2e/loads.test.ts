@@ -149,3 +149,70 @@ test('where a daemon leads it does the loads; two who ask for the same both get 
   }
   expect(await daemon.ended).toMatchObject({ code: 0 });
 });
+
+interface Status {
+  readonly tables: { verified: { differences: number; repaired: boolean; at: string } | null }[];
+  readonly loads: {
+    name: string;
+    mode: string;
+    rows: number | null;
+    expected: number;
+    percent: number;
+    rowsPerSecond: number;
+    secondsLeft: number;
+  }[];
+}
+
+test('status shows loads that wait and are at work, and what the daemon has verified by itself', { timeout: 180_000 }, async () => {
+  await using lake = await deploy(sharedPostgres(), { kind: 'DuckDB file' });
+  await lake.sql.unsafe(
+    "CREATE TABLE item (id int PRIMARY KEY, v text); INSERT INTO item SELECT g, 'v' || g FROM generate_series(1, 5000) g",
+  );
+  await lake.sql`ANALYZE item`;
+  await lake.configure({ more: 'load: { rows_per_second: 500 }' });
+  await lake.ok('install');
+  await lake.ok('track', 'public.*');
+  const status = async () => JSON.parse((await lake.run('status', '--json')).stdout) as Status;
+  expect((await status()).loads).toEqual([
+    { schema: 'public', name: 'item', mode: 'fill', rows: null, expected: null, percent: null, rowsPerSecond: null, secondsLeft: null },
+  ]);
+  expect((await lake.run('status')).stdout).toMatch(/public\.item +first load +waits/);
+  const slow = lake.start(['run']);
+  let seen: Status['loads'][number] | undefined;
+  await until('rows are read', async () => {
+    [seen] = (await status()).loads;
+    return (seen?.rows ?? 0) > 0;
+  });
+  expect(seen).toMatchObject({ mode: 'fill', expected: 5000, percent: expect.any(Number), rowsPerSecond: expect.any(Number) });
+  expect(seen?.secondsLeft).toBeGreaterThan(0);
+  // Whoever waits for it can leave: the daemon goes on.
+  const waiting = lake.start(['snapshot', '--json']);
+  await until('it was asked for', async () => (await lake.sql`SELECT FROM audit.load WHERE mode = 'compare'`).length > 0);
+  waiting.process.kill('SIGINT');
+  const left = await waiting.ended;
+  expect(JSON.parse(left.log).error).toMatchObject({
+    code: 'interrupted',
+    message: expect.stringContaining('the daemon goes on, public.item is not done'),
+  });
+  slow.process.kill('SIGTERM');
+  await slow.ended;
+
+  await lake.configure({ more: 'verify: { interval: 1s }' });
+  expect((await lake.run('run', '--once', '--log-level', 'silent')).stdout).toMatch(
+    /public\.item: 5,000 rows loaded\.\npublic\.item: 5,000 rows compared, 0 differences mended\./,
+  );
+  await damage(lake, ...DAMAGE);
+  const daemon = lake.start(['run']);
+  await until('it was verified', async () => (await status()).tables[0]?.verified?.differences === 3);
+  daemon.process.kill('SIGTERM');
+  await daemon.ended;
+  const found = await lake.run('status');
+  expect(found.code).toBe(1);
+  expect(found.stdout).toMatch(/3 differences, 20/);
+  await lake.configure();
+  await lake.ok('run', '--once', '--log-level', 'silent');
+  await lake.ok('verify', '--repair');
+  expect((await lake.ok<Status>('status')).tables[0]?.verified).toMatchObject({ differences: 3, repaired: true });
+  await lake.ok('verify');
+  expect((await lake.run('status')).stdout).toMatch(/captured +equal, 20/);
+});

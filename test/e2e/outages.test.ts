@@ -148,7 +148,7 @@ describe('signals in the middle of a batch', () => {
         expect(await lake.sql`SELECT FROM audit.batch WHERE state = 'open'`).toHaveLength(0);
       }
     }
-    expect(await lake.ok('run', '--once')).toEqual({ batches: 1, rows: 100 });
+    expect(await lake.ok('run', '--once')).toMatchObject({ batches: 1, rows: 100 });
     expect(await lake.verify()).toHaveLength(200);
   });
 });

@@ -256,6 +256,37 @@ describe.each(testVersions())('batches on PostgreSQL %i', (version) => {
     await expect(role`SELECT audit.track('public.t')`).rejects.toMatchObject({ code: '42501' });
   });
 
+  test('the sequence moves forward only, and gives no number twice to those who write meanwhile', async () => {
+    const advance = async (seq: bigint) => (await lab.sql`SELECT audit.advance(${seq.toString()}::int8) AS moved`)[0]?.moved;
+    const next = async () => BigInt((await lab.sql`SELECT nextval('audit.cdc_seq') AS seq`)[0]?.seq);
+    const before = await next();
+    expect(await advance(before)).toBe(false);
+    expect(await advance(before - 1n)).toBe(false);
+    expect(await next()).toBe(before + 1n);
+    expect(await advance(before + 2n)).toBe(true);
+    expect(await next()).toBeGreaterThan(before + 2n);
+    // As a fresh install has it: 1 was not given yet, and the lake may have it.
+    await lab.sql`SELECT setval('audit.cdc_seq', 1, false)`;
+    expect(await advance(1n)).toBe(true);
+
+    await lab.sql`SELECT setval('audit.cdc_seq', 1, false)`;
+    const end = performance.now() + 1500;
+    const writers = [1, 2, 3].map(async (one) => {
+      const sql = lab.session();
+      while (performance.now() < end)
+        await sql`INSERT INTO t SELECT ${one}, g FROM generate_series(1, 20) g ON CONFLICT (id) DO UPDATE SET v = t.v + 1`.catch(() => {});
+    });
+    const insert = lab.sql`INSERT INTO t SELECT g, 0 FROM generate_series(100, 30000) g`;
+    while (performance.now() < end) {
+      const [row] = await lab.sql`SELECT last_value::text AS last FROM audit.cdc_seq`;
+      await advance(BigInt(row?.last) + 500n);
+    }
+    await Promise.all([...writers, insert]);
+    const [seqs] = await lab.sql`SELECT count(*)::int AS n, count(DISTINCT cdc_seq)::int AS distinct FROM audit.cdc`;
+    expect(seqs?.n).toBeGreaterThan(29_000);
+    expect(seqs?.distinct).toBe(seqs?.n);
+  });
+
   test('what held: swaps and moves at random under writers of every kind: nothing lost, doubled, split or out of order', async () => {
     await lab.run(
       'INSERT INTO t SELECT generate_series(1, 40), 0; CREATE TABLE p (id int PRIMARY KEY, v int) PARTITION BY HASH (id); CREATE TABLE p0 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE p1 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 1)',

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Sql } from '../../src/source/index.ts';
 import type { Deployment } from './deployment.ts';
+import { expectStateEqualsTable } from './state.ts';
 import { until } from './until.ts';
 
 export interface NotedGap {
@@ -22,11 +23,11 @@ export async function gapsOf(lake: Deployment): Promise<NotedGap[]> {
 
 /**
  * These gaps have been noted and no others, each with a span that begins at or before the time given with it, ends after it, and waits for the transactions
- * of then. What the application writes from now on is delivered.
+ * of then; each is repaired, unless it is to be open. What the application writes from now on is delivered, and the state equals the table.
  */
 export async function expectGaps(
   lake: Deployment,
-  expected: readonly { cause: string; around: Date }[],
+  expected: readonly { cause: string; around: Date; open?: boolean }[],
   sql: Sql = lake.sql,
 ): Promise<void> {
   const [first] = await sql`INSERT INTO item (v) VALUES ('after the gap') RETURNING id`;
@@ -37,10 +38,11 @@ export async function expectGaps(
   await lake.reading(async (query) => {
     const gaps = (await query(GAPS)) as unknown as NotedGap[];
     expect(gaps.map(({ cause }) => cause)).toEqual(expected.map(({ cause }) => cause));
-    for (const [index, { around }] of expected.entries()) {
+    for (const [index, { around, open = false }] of expected.entries()) {
       expect(Date.parse(gaps[index]?.from_ts ?? '')).toBeLessThanOrEqual(around.getTime());
       expect(Date.parse(gaps[index]?.to_ts ?? '')).toBeGreaterThanOrEqual(around.getTime());
       expect(gaps[index]?.after_xid).toBeGreaterThan(0);
+      expect(gaps[index]?.closed_ts === null, `gap ${index} is open`).toBe(open);
     }
     const changes = await query(`SELECT (data ->> 'id')::INT AS id, cdc_seq >= max(cdc_seq) OVER () AS highest FROM main.cdc
       WHERE table_name = 'item' ORDER BY batch_id DESC, cdc_seq DESC LIMIT 2`);
@@ -48,6 +50,7 @@ export async function expectGaps(
       { id: last?.id, highest: true },
       { id: first?.id, highest: false },
     ]);
+    if (expected.every(({ open }) => !open)) await expectStateEqualsTable(sql, query, 'public', 'item');
   });
 }
 

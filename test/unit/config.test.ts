@@ -46,6 +46,8 @@ describe('defaults', () => {
       lake: { type: 'ducklake', catalog: `sqlite:${folder}/lake/catalog.sqlite`, data: `${folder}/lake/data`, inlineRows: 10 },
       batch: { intervalMs: 1000 },
       diskGuard: { tables: ['*.*'] },
+      load: { readers: 2 },
+      verify: {},
       memoryLimit: '384MB',
       staging: 'auto',
       log: { level: 'info' },

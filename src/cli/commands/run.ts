@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import type { Config } from '../../config/index.ts';
-import type { Composition } from '../../daemon/index.ts';
+import type { ComposeOptions, Composition } from '../../daemon/index.ts';
+import type { Loaded, LoadMode } from '../../model/load.ts';
 import type { Context, Io, Register } from '../context.ts';
 import { plural } from '../output.ts';
 import { withProgress } from '../progress.ts';
+import { tableLabel } from '../tables.ts';
 
 interface Options {
   readonly once?: boolean;
@@ -14,7 +16,7 @@ export const register: Register = (program, bind) => {
   program
     .command('run')
     .description('bring changes into the lake until stopped; the log goes to stderr')
-    .option('--once', 'drain until the buffer is empty, then exit')
+    .option('--once', 'drain until the buffer is empty and all loads are done, then exit')
     .option('--log-level <level>', 'overrides log.level')
     .action(
       bind(async (context, { once = false, logLevel }: Options) => {
@@ -25,8 +27,12 @@ export const register: Register = (program, bind) => {
         try {
           const [{ withTempDirectory, placesFor }, daemon] = await Promise.all([import('../lake.ts'), import('../../daemon/index.ts')]);
           await withTempDirectory(config, async (ready) => {
-            await using composition = await daemon.compose({ config: ready, log, places: placesFor(ready) });
-            if (once) await runOnce(context, composition, log, stop);
+            const loads: Done[] = [];
+            const onLoaded: ComposeOptions['onLoaded'] = ({ table, mode }, result) => {
+              if (once) loads.push({ ...table.source, mode, ...result });
+            };
+            await using composition = await daemon.compose({ config: ready, log, places: placesFor(ready), onLoaded });
+            if (once) await runOnce(context, composition, { log, stop, loads });
             else await runUntilStopped(config, composition, log, stop);
           });
         } finally {
@@ -35,6 +41,13 @@ export const register: Register = (program, bind) => {
       }),
     );
 };
+
+/** A load that was completed meanwhile. */
+interface Done extends Loaded {
+  readonly schema: string;
+  readonly name: string;
+  readonly mode: LoadMode;
+}
 
 interface Stop {
   /** Aborted by the first signal. */
@@ -64,7 +77,13 @@ async function runUntilStopped(config: Config, { ports }: Composition, log: Logg
   log.info('stopped');
 }
 
-async function runOnce(context: Context, { ports }: Composition, log: Logger, { signal }: Stop): Promise<void> {
+interface Once {
+  readonly log: Logger;
+  readonly stop: Stop;
+  readonly loads: readonly Done[];
+}
+
+async function runOnce(context: Context, { ports }: Composition, { log, stop, loads }: Once): Promise<void> {
   const { drainOnce } = await import('../../daemon/index.ts');
   const sum = { batches: 0, rows: 0 };
   const label = { label: 'draining', total: 0, unit: 'changes' };
@@ -72,7 +91,7 @@ async function runOnce(context: Context, { ports }: Composition, log: Logger, { 
     drainOnce({
       ports,
       log,
-      stop: signal,
+      stop: stop.signal,
       onBatch: ({ applied }) => {
         sum.batches++;
         sum.rows += applied.rows;
@@ -80,8 +99,16 @@ async function runOnce(context: Context, { ports }: Composition, log: Logger, { 
       },
     }),
   );
-  await context.print(
-    sum,
-    () => `${plural(sum.rows, 'change')} in ${plural(sum.batches, 'batch', 'batches')} reached the lake; the buffer is empty.`,
+  await context.print({ ...sum, loads }, () =>
+    [
+      `${plural(sum.rows, 'change')} in ${plural(sum.batches, 'batch', 'batches')} reached the lake; the buffer is empty.`,
+      ...loads.map(describeLoad),
+    ].join('\n'),
   );
+}
+
+function describeLoad({ mode, rows, missing, different, extra, ...table }: Done): string {
+  const differences = plural(missing + different + extra, 'difference');
+  if (mode === 'fill' || mode === 'full' || mode === 'reset') return `${tableLabel(table)}: ${plural(rows, 'row')} loaded.`;
+  return `${tableLabel(table)}: ${plural(rows, 'row')} compared, ${differences}${mode === 'verify' ? '' : ' mended'}.`;
 }

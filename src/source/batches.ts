@@ -179,7 +179,7 @@ export class PostgresSource implements Source, AsyncDisposable {
     if (ids.length === 0) return [];
     // One row, for the driver's sake: see sql/source/tables.sql.
     const [row] = await this.#sql<{ found: { id: number; schema: string; name: string; state: 'off' | 'load' }[] }[]>`
-      SELECT coalesce(json_agg(c), '[]') AS found FROM audit.check_triggers(${[...ids]}::int4[]) c`;
+      SELECT coalesce(json_agg(c), '[]') AS found FROM audit.check_triggers(${arrayOf(ids)}::int4[]) c`;
     return row?.found ?? [];
   }
 
@@ -198,17 +198,17 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async pause(ids: readonly number[]): Promise<void> {
-    await this.#sql`SELECT audit.pause(${[...ids]}::int4[])`;
+    await this.#sql`SELECT audit.pause(${arrayOf(ids)}::int4[])`;
   }
 
   async resume(ids: readonly number[]): Promise<void> {
-    await this.#sql`SELECT audit.resume(${[...ids]}::int4[])`;
+    await this.#sql`SELECT audit.resume(${arrayOf(ids)}::int4[])`;
   }
 
   async pausedSpans(): Promise<PausedSpan[]> {
     const rows = await this.#sql<(Omit<PausedSpan, 'afterXid'> & { after_xid: string })[]>`
       SELECT epoch, to_json(paused_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS from, to_json(resumed_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS to,
-        table_ids AS tables, after_xid::text AS after_xid
+        to_json(table_ids) AS tables, after_xid::text AS after_xid
       FROM audit.paused_spans()`;
     return rows.map(({ after_xid, ...span }) => ({ ...span, afterXid: BigInt(after_xid) }));
   }

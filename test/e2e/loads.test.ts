@@ -194,8 +194,18 @@ test('status shows loads that wait and are at work, and what the daemon has veri
     code: 'interrupted',
     message: expect.stringContaining('the daemon goes on, public.item is not done'),
   });
+  // Whoever waits on is told when the daemon has gone for good.
+  const forsaken = lake.start(['snapshot', '--json']);
+  await until(
+    'it waits',
+    async () => (await lake.sql`SELECT FROM pg_stat_activity WHERE application_name = 'sluice cli' AND query LIKE '-- Loads%'`).length > 0,
+  );
   slow.process.kill('SIGTERM');
   await slow.ended;
+  expect(JSON.parse((await forsaken.ended).log).error).toMatchObject({
+    code: 'daemon_stopped',
+    remedy: expect.stringContaining('run --once'),
+  });
 
   await lake.configure({ more: 'verify: { interval: 1s }' });
   expect((await lake.run('run', '--once', '--log-level', 'silent')).stdout).toMatch(

@@ -68,6 +68,6 @@ describe.each(testVersions())('tables that the application has locked, on Postgr
       await holder.unsafe('TRUNCATE part_0, plain, ruled');
       await Promise.all([waiting, listing]);
       // On the connections that saw the error.
-      expect(await Promise.all([source.look(), source.look()])).toEqual(Array(2).fill({ pending: true, sentinel: true }));
+      expect(await Promise.all([source.look(), source.look()])).toEqual(Array(2).fill({ pending: true, sentinel: true, requested: false }));
     }));
 });

@@ -56,6 +56,7 @@ describe.each(testVersions())('tables that the application has locked, on Postgr
           ['plain', null],
           ['ruled', null],
         ]);
+        expect(await source.checkTriggers(ids)).toEqual([]);
         expect((await source.tables(ids.filter((_, at) => at !== 1))).map(({ key }) => key)).toEqual([[1], [1]]);
       }),
   );

@@ -168,8 +168,7 @@ test('status shows loads that wait and are at work, and what the daemon has veri
   await lake.sql.unsafe(
     "CREATE TABLE item (id int PRIMARY KEY, v text); INSERT INTO item SELECT g, 'v' || g FROM generate_series(1, 5000) g",
   );
-  await lake.sql`ANALYZE item`;
-  await lake.configure({ more: 'load: { rows_per_second: 500 }' });
+  await lake.configure({ more: 'load: { rows_per_second: 100 }' });
   await lake.ok('install');
   await lake.ok('track', 'public.*');
   const status = async () => JSON.parse((await lake.run('status', '--json')).stdout) as Status;
@@ -183,7 +182,14 @@ test('status shows loads that wait and are at work, and what the daemon has veri
     [seen] = (await status()).loads;
     return (seen?.rows ?? 0) > 0;
   });
-  expect(seen).toMatchObject({ mode: 'fill', expected: 5000, percent: expect.any(Number), rowsPerSecond: expect.any(Number) });
+  expect(seen).toMatchObject({
+    mode: 'fill',
+    expected: expect.any(Number),
+    percent: expect.any(Number),
+    rowsPerSecond: expect.any(Number),
+  });
+  // Never analysed: the rows so far tell.
+  expect(seen?.expected).toBeGreaterThan(4000);
   expect(seen?.secondsLeft).toBeGreaterThan(0);
   // Whoever waits for it can leave: the daemon goes on.
   const waiting = lake.start(['snapshot', '--json']);

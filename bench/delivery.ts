@@ -1,10 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { drain } from '../src/pipeline/index.ts';
-import { type Lab, median, timed, trackTable, withLab } from './lab.ts';
-import { type Profiled, peakMb, profiled } from './profile.ts';
+import { type Lab, median, peakOfDaemon, timed, trackTable, withLab } from './lab.ts';
+import { type Profiled, profiled } from './profile.ts';
 import { fillWide, makeWide } from './wide.ts';
 
 export interface Delivery {
@@ -102,22 +98,4 @@ function summary(samples: readonly Sample[], profile: boolean): Delivery {
     cpuMs: Math.round(median(samples.map(({ cpuMs }) => cpuMs))),
     ...(profile && last ? { statements: last.statements.filter(({ ms }) => ms > last.drainMs / 100) } : {}),
   };
-}
-
-/** The highest RSS (MB) of a daemon that drains what waits. */
-async function peakOfDaemon({ folder, composition }: Lab): Promise<number> {
-  // Ours leads.
-  await composition[Symbol.asyncDispose]();
-  const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-  const child: ChildProcess = spawn(process.execPath, [main, 'run', '--once'], { cwd: folder, stdio: 'ignore' });
-  const ended = once(child, 'exit');
-  let peak = 0;
-  // VmHWM is the process's own highest, so only what it grows in its last 50 ms is missed.
-  while (child.exitCode === null && child.signalCode === null) {
-    const now = peakMb(child.pid);
-    if (!Number.isNaN(now)) peak = Math.max(peak, now);
-    await Promise.race([ended, sleep(50)]);
-  }
-  if (child.exitCode !== 0) throw new Error(`the daemon ended with ${child.exitCode}`);
-  return peak;
 }

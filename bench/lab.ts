@@ -1,6 +1,10 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { placesFor, withTempDirectory } from '../src/cli/lake.ts';
 import { loadConfig } from '../src/config/index.ts';
@@ -9,6 +13,7 @@ import { attachStatement } from '../src/lake/config.ts';
 import { type Engine, extensionsFor, type LakeConfig, loadExtensions, openEngine } from '../src/lake/index.ts';
 import { connect, install, type Sql, track } from '../src/source/index.ts';
 import { freshDatabase, startPostgres, type TestPostgres } from '../test/support/postgres.ts';
+import { peakMb } from './profile.ts';
 
 /** A source with schema audit and a DuckLake with its catalog in PostgreSQL, both on one server as it would be set up for real use. */
 export interface Lab {
@@ -91,4 +96,22 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await work();
   return performance.now() - started;
+}
+
+/** The highest RSS (MB) of a daemon that drains what waits. */
+export async function peakOfDaemon({ folder, composition }: Lab): Promise<number> {
+  // Ours leads.
+  await composition[Symbol.asyncDispose]();
+  const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+  const child: ChildProcess = spawn(process.execPath, [main, 'run', '--once'], { cwd: folder, stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  let peak = 0;
+  // VmHWM is the process's own highest, so only what it grows in its last 50 ms is missed.
+  while (child.exitCode === null && child.signalCode === null) {
+    const now = peakMb(child.pid);
+    if (!Number.isNaN(now)) peak = Math.max(peak, now);
+    await Promise.race([ended, sleep(50)]);
+  }
+  if (child.exitCode !== 0) throw new Error(`the daemon ended with ${child.exitCode}`);
+  return peak;
 }

@@ -34,7 +34,8 @@ CREATE UNLOGGED TABLE IF NOT EXISTS audit.cdc_old (
 -- the oid of the table whose column numbers these are (another one than relid after a restore). options: what the lake has to know (types, evolve).
 -- triggers: the state in which they were captured without a break so far, see audit.trigger_state.
 -- relid is a regclass, not an oid: a dump carries it as a name, so it survives a restore. Null once the table is untracked:
--- the row stays, for changes that still wait carry its id. No column names an index: a dump loads data before it makes indexes.
+-- the row stays, for changes that still wait carry its id. paused_at: since when its changes are not logged (audit.pause); resumed_at, resumed_xid: until
+-- when, and a number above those of all transactions that may have written unlogged. All three are null again once the lake has named the gap. No column names an index: a dump loads data before it makes indexes.
 CREATE TABLE IF NOT EXISTS audit.tracked_table (
   table_id    integer     GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   relid       regclass    UNIQUE,
@@ -47,7 +48,10 @@ CREATE TABLE IF NOT EXISTS audit.tracked_table (
   context     boolean     NOT NULL DEFAULT false,
   options     jsonb       NOT NULL DEFAULT '{}',
   triggers    jsonb,
-  tracked_at  timestamptz NOT NULL DEFAULT now()
+  tracked_at  timestamptz NOT NULL DEFAULT now(),
+  paused_at   timestamptz,
+  resumed_at  timestamptz,
+  resumed_xid xid8
 );
 
 -- The secret of masked values (rule hash): two databases with the same one give the same value the same hash. Read by capture functions alone;

@@ -5,11 +5,12 @@
 --   first_page, pages  the range     places  instead of it: ctids
 -- Returns the ctid as text, then the columns. The rows are put aside before the first one is handed out (in temporary files where they exceed work_mem),
 -- so ask for few enough. The settings are those of capture functions, so that texts are the same.
+-- Whoever reads waits for no long transaction that has locked the table: lock_not_available (55P03), as everybody who waits for locks here.
 -- Raises undefined_table where the leaf is not the table's any more, and what reading it raises.
 CREATE OR REPLACE FUNCTION audit.read_rows(tid integer, leaf oid, ways jsonb, first_page bigint, pages bigint, places text[] DEFAULT NULL) RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres'
-SET bytea_output = 'hex' SET extra_float_digits = 1 SET lc_monetary = 'C' SET row_security = off
+SET bytea_output = 'hex' SET extra_float_digits = 1 SET lc_monetary = 'C' SET row_security = off SET lock_timeout = '50ms'
 AS $$
 DECLARE
   tracked audit.tracked_table;

@@ -3,6 +3,7 @@
 -- it to be captured cheaply again; a daemon may call it for each table that audit.status says is stale.
 -- The rules' column names follow renames, and after a restore their numbers follow the names.
 --   always  also where the text is the same: its settings may be of an older version
+-- That of a table that is paused stays one that logs nothing (audit.pause).
 -- Returns whether it was made anew; false as well for a table that is not tracked or was dropped.
 --
 -- The settings are pinned because a value's text must not depend on the session.

@@ -3,6 +3,7 @@
 --   disabled       triggers that are there but off
 --   refusal        why audit.track would refuse it now (its rows can't be read any more, it became a partition)
 --   faults         SQLSTATEs with which reading rows again failed since the last audit.track: the order of such statements is not proved
+--   paused_at      since when its changes are not logged (audit.pause), or were not until a moment ago: the daemon has yet to name the gap
 --   stale          its capture function was made for another key or other columns: captured right, but slowly until audit.refresh or track
 --   drift          parts of the fingerprint that differ from those at track: rows changed that no trigger could see
 CREATE OR REPLACE VIEW audit.status AS
@@ -15,10 +16,11 @@ CREATE OR REPLACE VIEW audit.status AS
       WHEN refused.why IS NOT NULL THEN 'refused'
       WHEN missing.triggers IS NOT NULL THEN 'bypassed'
       WHEN disabled.triggers IS NOT NULL THEN 'disabled'
+      WHEN t.paused_at IS NOT NULL THEN 'paused'
       WHEN fault.codes IS NOT NULL THEN 'unproved'
       WHEN drift.parts IS NOT NULL THEN 'drifted'
     END AS problem,
-    t.context, audit.is_stale(t.table_id) AS stale
+    t.context, audit.is_stale(t.table_id) AS stale, t.paused_at
   FROM audit.tracked_table t
   LEFT JOIN pg_class c ON c.oid = t.relid
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace

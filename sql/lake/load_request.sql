@@ -1,3 +1,4 @@
+-- sql/lake/load_request.sql
 -- A load to be done; nothing where it is there already, or where one of the same table and mode waits for the same gap. One that people have asked for is
 -- never left out so: they wait for this very one. $load_id, $table_id, $mode, $sample, $gap_id, $asked.
 INSERT INTO lake.sluice.load (load_id, table_id, mode, sample, gap_id, asked, requested_ts)

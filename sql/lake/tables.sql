@@ -38,8 +38,31 @@ CREATE TABLE lake.sluice.batch (
   epoch VARCHAR
 );
 
--- Spans whose changes were lost at the source.
-CREATE TABLE lake.sluice.gap (epoch VARCHAR, from_ts TIMESTAMPTZ, to_ts TIMESTAMPTZ, cause VARCHAR, noted_ts TIMESTAMPTZ);
+-- Spans whose changes were lost at the source, each until it is repaired, and after: see Gap in src/model/gap.ts. source_*: where the source stood then.
+CREATE TABLE lake.sluice.gap (
+  gap_id UUID,
+  epoch VARCHAR,
+  from_ts TIMESTAMPTZ,
+  to_ts TIMESTAMPTZ,
+  cause VARCHAR,
+  noted_ts TIMESTAMPTZ,
+  -- Table ids; null: all.
+  tables JSON,
+  -- Transactions below it must have ended before a repair begins; null: none.
+  after_xid BIGINT,
+  after_batch BIGINT,
+  source_epoch VARCHAR,
+  source_timeline BIGINT,
+  source_batch UUID,
+  -- Null: open. Rows that the repair put, changed and took away.
+  closed_ts TIMESTAMPTZ,
+  missing BIGINT,
+  different BIGINT,
+  extra BIGINT
+);
+
+-- Which changes `retain` has taken away, one row, or none: those of batches up to batch_id. From its cut on, history and as-of are whole.
+CREATE TABLE lake.sluice.retained (batch_id BIGINT, cut_ts TIMESTAMPTZ, noted_ts TIMESTAMPTZ);
 
 -- The tracked tables as the lake holds them, one row each: see LakeTable in src/model/table.ts.
 CREATE TABLE lake.sluice."table" (
@@ -61,7 +84,7 @@ CREATE TABLE lake.sluice."table" (
   held JSON
 );
 
--- What a batch brought for each table. state_rows: by how many rows its state grew.
+-- What a batch brought for each table. state_rows: by how many rows its state grew. The row of a batch that `retain` has reached stands for those before it.
 CREATE TABLE lake.sluice.batch_table (batch_id BIGINT, table_id INTEGER, changes BIGINT, last_seq BIGINT, last_ts TIMESTAMPTZ, state_rows BIGINT);
 
 -- Values that a lake type can't hold: NULL in the typed tables, whole in the log.
@@ -82,9 +105,10 @@ CREATE TABLE lake.sluice.schema_change (
 CREATE TABLE lake.sluice.schema_history (batch_id BIGINT, position INTEGER, table_id INTEGER, evolution JSON);
 
 -- Loads (see docs/loads.md). batch_id: the number that its rows in the typed log carry, in the ledger once the load is complete; null: it waits.
+-- hidden_since: the batch from which on the state was not shown before the load was complete; null: it was shown.
 -- plan, horizon: see OpenLoad in src/model/load.ts. disturbed: the batch with a TRUNCATE or DDL that makes it start over.
+-- done_batch: the last batch that the lake had when it was complete. rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
 -- sample: percent of the rows that are read, about; null: all. asked: people wait for it.
--- rows: of the source; missing, different, extra: what the lake lacked, had otherwise, had too much.
 CREATE TABLE lake.sluice.load (
   load_id UUID,
   table_id INTEGER,
@@ -94,11 +118,13 @@ CREATE TABLE lake.sluice.load (
   asked BOOLEAN,
   requested_ts TIMESTAMPTZ,
   batch_id BIGINT,
+  hidden_since BIGINT,
   began_ts TIMESTAMPTZ,
   plan JSON,
   horizon VARCHAR,
   disturbed BIGINT,
   done_ts TIMESTAMPTZ,
+  done_batch BIGINT,
   "rows" BIGINT,
   missing BIGINT,
   different BIGINT,

@@ -1,7 +1,7 @@
 -- What doctor looks at in schema audit, as one row. $1: names of the functions that belong there, $2: names of the relations.
 SELECT
   (SELECT array_agg(p.oid::regprocedure::text) FROM pg_proc p
-   WHERE p.pronamespace = 'audit'::regnamespace AND p.prosecdef AND p.proname IN ('swap', 'move', 'settle', 'finish', 'begin_epoch', 'lost_span', 'refresh')
+   WHERE p.pronamespace = 'audit'::regnamespace AND p.prosecdef AND p.proname IN ('swap', 'move', 'settle', 'finish', 'begin_epoch', 'lost_span', 'advance', 'refresh', 'pause', 'resume', 'paused_spans', 'forget_pause')
      AND NOT has_function_privilege(p.oid, 'EXECUTE')) AS no_execute,
   (SELECT array_agg(c.oid::regclass::text) FROM pg_class c
    WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname = ANY ($2::text[]) AND c.relname <> 'hash_key' AND NOT has_table_privilege(c.oid, 'SELECT')) AS no_select,

@@ -15,7 +15,9 @@ export interface LakeStatus {
   readonly rows: number;
   /** Cut of the batch applied last, null in an empty lake. */
   readonly lastCut: string | null;
-  /** Rows of sluice.gap, oldest first. */
+  /** From when on changes are kept (sluice.retained); null: all are. */
+  readonly retainedSince: string | null;
+  /** Rows of sluice.gap, oldest first, open and closed; `tables`: names, null for all. */
   readonly gaps: readonly Row[];
   /** Values that a lake type can't hold, counted by table and column as they were called then. */
   readonly losses: readonly Loss[];
@@ -60,9 +62,14 @@ const LOADS = `SELECT l.load_id AS id, t.source_schema AS schema, t.source_name 
 const CHANGES = `SELECT batch_id, table_schema, table_name, change, column_name, detail, noted_ts FROM sluice.schema_change
   ORDER BY batch_id DESC, noted_ts DESC LIMIT ${CHANGES_SHOWN}`;
 const LEDGER = 'SELECT count(*) AS batches, coalesce(sum("rows"), 0)::BIGINT AS rows, max(cut_ts) AS last_cut FROM sluice.batch';
-const GAPS = 'SELECT * FROM sluice.gap ORDER BY ALL';
+const RETAINED = 'SELECT max(cut_ts) AS since FROM sluice.retained';
+// closed_ts: null while a gap is open; missing, different, extra: rows that its repair put, changed and took away. tables: null for all.
+const GAPS = `SELECT gap_id, cause, from_ts, to_ts, noted_ts, closed_ts, missing, different, extra, epoch,
+    (SELECT list(coalesce(t.source_schema || '.' || t.source_name, 'table ' || id) ORDER BY id)
+      FROM (SELECT unnest(g.tables::INTEGER[]) AS id) LEFT JOIN sluice."table" AS t ON t.table_id = id) AS tables
+  FROM sluice.gap AS g ORDER BY noted_ts, from_ts`;
 
-const SOURCE = `SELECT system_identifier, timeline, "database", epoch FROM sluice.batch WHERE batch_id = (SELECT last_batch_id FROM sluice.anchor)`;
+const SOURCE = `SELECT system_identifier, timeline, "database", epoch FROM sluice.batch WHERE batch_id = (SELECT max(batch_id) FROM sluice.batch)`;
 
 /** What the source says of itself, for the lake to be held against. */
 export interface ExpectedLake {
@@ -83,7 +90,17 @@ export async function readLakeStatus(
   try {
     if (!(await lakeExists(config))) {
       if (done > 0) throw notThere('lake_missing', 'There is no lake at the configured place', done);
-      return { batches: 0, rows: 0, lastCut: null, gaps: [], losses: [], schemaChanges: [], loads: [], tables: new Map() };
+      return {
+        batches: 0,
+        rows: 0,
+        lastCut: null,
+        retainedSince: null,
+        gaps: [],
+        losses: [],
+        schemaChanges: [],
+        loads: [],
+        tables: new Map(),
+      };
     }
     return await withEngine(config, io, async (engine) => {
       await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), placesFor(config));
@@ -98,6 +115,7 @@ export async function readLakeStatus(
         batches: Number(ledger?.batches),
         rows: Number(ledger?.rows),
         lastCut: ledger?.last_cut?.toString() ?? null,
+        retainedSince: (await lake.query(RETAINED)).rows[0]?.since?.toString() ?? null,
         gaps,
         losses: (await lake.query(LOSSES)).rows as unknown as Loss[],
         schemaChanges: (await lake.query(CHANGES)).rows,

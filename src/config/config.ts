@@ -52,6 +52,10 @@ export interface Config extends LakeConfig {
   /** What tables are called in the lake; of several that match a table the last counts. See `compileRenames`. */
   readonly renames: readonly Rename[];
   readonly batch: { readonly intervalMs: number };
+  /** How old a change in the lake may become; undefined: as old as it likes. */
+  readonly retainMs?: number;
+  /** Bytes of the buffer above which capture of these tables is paused while the lake is away; undefined: never. */
+  readonly diskGuard: { readonly limit?: number; readonly tables: readonly string[] };
   /** How tables are loaded; `rowsPerSecond` undefined: as fast as it goes. */
   readonly load: { readonly readers: number; readonly rowsPerSecond?: number };
   /** How often each table is verified; `intervalMs` undefined: never. */

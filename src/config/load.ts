@@ -33,7 +33,7 @@ export function loadConfig(options: LoadOptions): Config {
     if (file === undefined && !hasUrl(tree)) throw missingFile(resolve(options.cwd, DEFAULT_FILE));
     throw configProblem(parsed.error.issues, where);
   }
-  const { source, tables, batch, load, verify, staging, log } = parsed.data;
+  const { source, tables, batch, retain, disk_guard, load, verify, staging, log } = parsed.data;
   return {
     ...lakePart(parsed.data, file, options),
     source: { url: source.url, lockTimeoutMs: source.lock_timeout, buffer: source.buffer, context: source.context },
@@ -41,6 +41,8 @@ export function loadConfig(options: LoadOptions): Config {
     tableOptions: tables.options,
     renames: tables.renames,
     batch: { intervalMs: batch.interval },
+    diskGuard: { tables: disk_guard.tables, ...defined({ limit: disk_guard.limit }) },
+    ...defined({ retainMs: retain }),
     load: { readers: load.readers, ...defined({ rowsPerSecond: load.rows_per_second }) },
     verify: defined({ intervalMs: verify.interval }),
     staging,

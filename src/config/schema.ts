@@ -4,6 +4,7 @@ import { isConnectionUrl, UNPARSABLE_URL } from './connection-url.ts';
 import { parseDuration } from './duration.ts';
 import { compilePatterns, isExactPattern } from './patterns.ts';
 import { compileRenames } from './renames.ts';
+import { parseSize } from './size.ts';
 
 /**
  * Every option: its form, default and description. The file, the environment, the reference in docs/configuration.md and the
@@ -11,17 +12,19 @@ import { compileRenames } from './renames.ts';
  * `meta.type` is what the reference shows as the option's type.
  */
 
-const DURATION = "expected a duration such as '50ms', '1s' or '5m'";
+const DURATION = "expected a duration such as '50ms', '1s', '5m' or '90d'";
 const SIZE = "expected a size such as '384MB' or '2GiB'";
 
-const milliseconds = () =>
-  z.string(DURATION).transform((text, context) => {
-    const ms = parseDuration(text);
-    if (ms === undefined) context.addIssue({ code: 'custom', message: DURATION });
-    return ms ?? z.NEVER;
+/** A text that stands for a number. */
+const measure = (parse: (text: string) => number | undefined, expected: string) =>
+  z.string(expected).transform((text, context) => {
+    const value = parse(text);
+    if (value === undefined) context.addIssue({ code: 'custom', message: expected });
+    return value ?? z.NEVER;
   });
 
-const duration = (description: string, preset: string) => milliseconds().prefault(preset).meta({ description, type: 'duration' });
+const duration = (description: string, preset: string) =>
+  measure(parseDuration, DURATION).prefault(preset).meta({ description, type: 'duration' });
 
 /** Environment variables and expanded `${NAME}`s arrive as text. */
 const integer = (min: number) =>
@@ -134,6 +137,19 @@ const tables = z
     type: 'list of patterns and tables',
   });
 
+const patterns = (description: string, preset: string[]) =>
+  z
+    .preprocess((value) => (typeof value === 'string' ? splitList(value) : value), z.array(z.string()))
+    .superRefine((entries, context) => {
+      try {
+        compilePatterns(entries);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      }
+    })
+    .prefault(preset)
+    .meta({ description, type: 'list of patterns' });
+
 const ducklake = z.strictObject({
   type: z.literal('ducklake').meta({ description: '`ducklake`: a catalog and Parquet files. `duckdb`: one DuckDB file.' }),
   catalog: z
@@ -173,6 +189,21 @@ export const configSchema = z.strictObject({
   batch: z
     .strictObject({ interval: duration('How often the buffer is looked at; a backlog is drained without waiting.', '1s') })
     .prefault({}),
+  retain: measure(parseDuration, DURATION).optional().meta({
+    description:
+      'How long changes are kept in the lake: older ones leave `main.cdc` and the typed logs, but for the last one of each row that is still there. Unset: for ever.',
+    type: 'duration',
+  }),
+  disk_guard: z
+    .strictObject({
+      limit: measure(parseSize, SIZE).optional().meta({
+        description:
+          "Size of the buffer on the source's disk above which capture of `disk_guard.tables` is paused while the lake is away. Unset: never.",
+        type: 'size',
+      }),
+      tables: patterns('Tables whose capture may be paused.', ['*.*']),
+    })
+    .prefault({}),
   load: z
     .strictObject({
       readers: integer(1).default(2).meta({
@@ -187,7 +218,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   verify: z
     .strictObject({
-      interval: milliseconds().optional().meta({
+      interval: measure(parseDuration, DURATION).optional().meta({
         description:
           'How often the daemon verifies each table that has a key, one after the other; `status` shows the results. Unset: never.',
         type: 'duration',

@@ -1,7 +1,16 @@
 import type { Logger } from 'pino';
-import { type Config, compileRenames } from '../config/index.ts';
+import { type Config, compilePatterns, compileRenames } from '../config/index.ts';
 import { chooseStager, type ExtensionPlaces, extensionsFor, loadExtensions, openEngine, openLake } from '../lake/index.ts';
-import { type AtPoint, createLoader, createTaker, createVerifier, createWatch, type LoaderOptions } from '../pipeline/index.ts';
+import {
+  type AtPoint,
+  createGuard,
+  createLoader,
+  createRetention,
+  createTaker,
+  createVerifier,
+  createWatch,
+  type LoaderOptions,
+} from '../pipeline/index.ts';
 import { assertInstalled, connect, PostgresSource } from '../source/index.ts';
 import type { DaemonPorts } from './daemon.ts';
 
@@ -58,6 +67,10 @@ export async function compose({
   const lake = openLake(engine, config.lake, rows);
   stack.defer(() => lake.close());
   const taker = createTaker({ source, log, at, lockTimeoutMs });
+  const { limit, tables } = config.diskGuard;
+  const guarded = limit === undefined ? undefined : { bytes: limit, pauses: compilePatterns(tables) };
+  const guard = createGuard({ source, lake, log, at, limit: guarded });
+  const retention = createRetention({ source, lake, log, at, retainMs: config.retainMs });
   log.info({ lake: config.lake.type, staging: way }, 'ready');
   const loader = createLoader({ source, lake, log, at, ...config.load, chunkRows, onLoaded });
   stack.defer(() => loader.close());
@@ -70,6 +83,8 @@ export async function compose({
       taker,
       watch: createWatch({ source, log }),
       loader,
+      guard,
+      retention,
       verifier: createVerifier({ source, ...config.verify }),
       log,
       at,

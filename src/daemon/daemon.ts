@@ -3,12 +3,23 @@ import type { Logger } from 'pino';
 import { AsyncTask, SimpleIntervalJob, ToadScheduler } from 'toad-scheduler';
 import { SluiceError } from '../model/error.ts';
 import { classify } from '../model/fault.ts';
-import { type Drained, type DrainPorts, drain, type Loader, matchLake, type Verifier } from '../pipeline/index.ts';
+import {
+  type Drained,
+  type DrainPorts,
+  drain,
+  type Guard,
+  type Loader,
+  matchLake,
+  type Retention,
+  type Verifier,
+} from '../pipeline/index.ts';
 import { Backoff } from './backoff.ts';
 
 /** What a daemon works with. */
 export interface DaemonPorts extends DrainPorts {
   readonly loader: Loader;
+  readonly guard: Guard;
+  readonly retention: Retention;
   readonly verifier: Verifier;
 }
 
@@ -29,12 +40,15 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #scheduler = new ToadScheduler();
   readonly #backoff = new Backoff({ firstMs: 250, longestMs: 30_000 });
+  /** A table that can't be read now, as while it is locked, holds no batch up. */
+  readonly #loadBackoff = new Backoff({ firstMs: 250, longestMs: 30_000 });
   readonly #done = Promise.withResolvers<void>();
   #round: Promise<void> = Promise.resolve();
   #stopping = false;
   #leading = false;
   #announcedWait = false;
   #notBefore = 0;
+  #loadNotBefore = 0;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -45,6 +59,9 @@ export class Daemon {
     const task = new AsyncTask('drain', () => this.#tick());
     const schedule = { milliseconds: this.#options.intervalMs, runImmediately: true };
     this.#scheduler.addSimpleIntervalJob(new SimpleIntervalJob(schedule, task, { preventOverrun: true }));
+    // Beside the drain, not after it: what it guards against is that no drain ends.
+    const guard = new AsyncTask('guard', () => this.#options.ports.guard.check());
+    this.#scheduler.addSimpleIntervalJob(new SimpleIntervalJob({ milliseconds: GUARD_INTERVAL_MS }, guard, { preventOverrun: true }));
     return this.#done.promise;
   }
 
@@ -65,18 +82,23 @@ export class Daemon {
   async #drainAll(): Promise<void> {
     const { ports, log, onBatch } = this.#options;
     try {
+      ports.guard.begun();
       if (!this.#leading && !(await this.#takeLead())) return;
       let busy: boolean;
       do {
         const drained = await drain(ports);
         if (drained.kind === 'batch') onBatch?.(drained);
-        busy = (await ports.loader.step(drained)) || drained.kind === 'batch';
         await ports.verifier.step();
         this.#backoff.reset();
+        await ports.guard.delivered(drained.kind === 'idle');
+        await ports.retention.step();
+        busy = (await this.#load(drained)) || drained.kind === 'batch';
       } while (busy && !this.#stopping);
     } catch (error) {
       // Whatever happened, the session that held the leadership may be gone: compete again.
       this.#leading = false;
+      ports.guard.failed();
+      await ports.loader.close();
       const fault = classify(error);
       if (!fault.retry) {
         this.#stopping = true;
@@ -87,6 +109,24 @@ export class Daemon {
       const waitMs = this.#backoff.next();
       this.#notBefore = Date.now() + waitMs;
       log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, fault.message);
+    } finally {
+      ports.guard.ended();
+    }
+  }
+
+  async #load(drained: Drained): Promise<boolean> {
+    if (Date.now() < this.#loadNotBefore) return false;
+    try {
+      const busy = await this.#options.ports.loader.step(drained);
+      this.#loadBackoff.reset();
+      return busy;
+    } catch (error) {
+      const fault = classify(error);
+      if (!fault.retry) throw error;
+      const waitMs = this.#loadBackoff.next();
+      this.#loadNotBefore = Date.now() + waitMs;
+      this.#options.log.warn({ code: fault.code, remedy: fault.remedy, waitMs: Math.round(waitMs) }, `loading: ${fault.message}`);
+      return false;
     }
   }
 
@@ -104,6 +144,8 @@ export class Daemon {
     return true;
   }
 }
+
+const GUARD_INTERVAL_MS = 1_000;
 
 /** How long `drainOnce` waits for another daemon to give up the lead, and tries again after faults that may pass. */
 const ONCE_PATIENCE_MS = 15_000;
@@ -130,12 +172,15 @@ export async function drainOnce({
       for (;;) {
         if (stop?.aborted) throw new SluiceError('interrupted', 'Stopped by a signal before all was done.', 'Run it again: it goes on.');
         const drained = await drain(ports, { watchNow: true });
+        await ports.guard.delivered(drained.kind === 'idle');
+        const aging = await ports.retention.step();
         const loading = await ports.loader.step(drained);
         if (drained.kind === 'batch') onBatch?.(drained);
-        else if (!loading) return;
+        else if (!loading && !aging) return;
         end = Date.now() + ONCE_PATIENCE_MS;
       }
     } catch (error) {
+      await ports.loader.close();
       const fault = classify(error);
       const mayPass = fault.retry || fault.code === 'another_daemon_leads';
       if (!mayPass || Date.now() > end) throw error;

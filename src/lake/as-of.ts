@@ -44,11 +44,16 @@ export async function attachAsOf(sql: Sql, at: string, { snapshots }: { readonly
       inLake({ schema: String(row.table_schema), name: String(row.table_name) }),
     ),
   );
+  const parts = { lake: NOW, last: String(last), cut: `${literal(String(cut.cut))}::TIMESTAMPTZ` };
+  const loads = await sql.rows(statement('loads_at', parts));
   for (const table of await readRegistry(sql, NOW)) {
     if (table.columns.length === 0) continue;
+    const load = loads.find((row) => Number(row.table_id) === table.id);
+    const hidden = load?.hidden === true || (table.held !== undefined && !table.held.shown && table.held.since <= last);
     // A snapshot has the columns of then.
-    const kept = changed.has(inLake(placesOf(table).state)) ? undefined : version;
-    await makeViews(sql, table, last, String(cut.cut), kept);
+    const kept = changed.has(inLake(table.lake)) || load?.stale === true ? undefined : version;
+    const without = load === undefined || load.without === null ? [] : (JSON.parse(String(load.without)) as number[]);
+    await makeViews(sql, { ...table, held: undefined }, { last, cut: String(cut.cut), version: kept, without, hidden });
   }
 }
 
@@ -60,13 +65,24 @@ async function versionOf(sql: Sql, last: number): Promise<number | undefined> {
   return found === undefined || found.version === null ? undefined : Number(found.version);
 }
 
-async function makeViews(sql: Sql, table: LakeTable, last: number, cut: string, version: number | undefined): Promise<void> {
+/** What is to be shown of a table: see loads_at.sql. */
+interface Shown {
+  readonly last: number;
+  readonly cut: string;
+  readonly version: number | undefined;
+  readonly without: readonly number[];
+  readonly hidden: boolean;
+}
+
+async function makeViews(sql: Sql, table: LakeTable, { last, cut, version, without, hidden }: Shown): Promise<void> {
   const { state, changes, history } = placesOf(table);
   for (const { schema } of [state, changes, history]) await sql.run(`CREATE SCHEMA IF NOT EXISTS lake.${ident(schema)}`);
   const now = `${NOW}.${inLake(changes)}`;
   const { _op, _seq, _batch, valid_from: from, valid_to: to, is_current: current } = table.own;
-  await sql.run(`CREATE VIEW lake.${inLake(changes)} AS FROM ${now} WHERE ${ident(_batch)} <= ${last}`);
-  if (table.key === null) return;
+  const counts = without.length === 0 ? '' : ` AND ${ident(_batch)} NOT IN (${without.join(', ')})`;
+  await sql.run(`CREATE VIEW lake.${inLake(changes)} AS FROM ${now} WHERE ${ident(_batch)} <= ${last}${counts}`);
+  // As for anybody who looked then.
+  if (table.key === null || hidden) return;
   const columns = list(table.columns.map(({ name }) => name));
   const key = list(keyColumns(table).map(({ name }) => name));
   const own = { op: ident(_op), seq: ident(_seq), batch: ident(_batch) };
@@ -81,7 +97,9 @@ async function makeViews(sql: Sql, table: LakeTable, last: number, cut: string, 
       () => false,
     ));
   if (!fromSnapshot)
-    await sql.run(statement('as_of', { view: `lake.${inLake(state)}`, changes: now, columns, key, ...own, last: String(last) }));
+    await sql.run(
+      statement('as_of', { view: `lake.${inLake(state)}`, changes: `lake.${inLake(changes)}`, columns, key, ...own, last: String(last) }),
+    );
   const ended = `${ident(to)} <= ${literal(cut)}::TIMESTAMPTZ`;
   await sql.run(
     `CREATE VIEW lake.${inLake(history)} AS SELECT * REPLACE (CASE WHEN ${ended} THEN ${ident(to)} END AS ${ident(to)}, coalesce(NOT ${ended}, true) AS ${ident(current)})

@@ -5,14 +5,16 @@ import type { LakeTable } from '../model/table.ts';
 import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
+import { capGaps, closeGap, readGaps, recordGap } from './gaps.ts';
 import { moveAnchor, writeLedger } from './ledger.ts';
 import { openLoads } from './loads.ts';
 import { type OnOneThread, withOneThread } from './one-thread.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
+import { retainSlice } from './retain.ts';
 import type { RowSource } from './row-source.ts';
 import type { Row } from './rows.ts';
-import { LakeSession } from './session.ts';
+import { type Fence, LakeSession } from './session.ts';
 import { forgetStage, incomplete, STAGE, stageLogged, stageNothing } from './stage.ts';
 import { fifoRows } from './stage-fifo.ts';
 import { statement } from './statement.ts';
@@ -118,25 +120,34 @@ export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = f
       );
       return applied;
     },
-    recordGap: (gap) =>
-      session.write('recording a gap', async (sql, fence) => {
+    recordGap: (gap) => session.write('recording a gap', (sql, fence) => fenced(sql, fence, () => recordGap(sql, gap, fence.lastBatchId))),
+    gaps: () => session.use('reading the gaps', readGaps),
+    closeGap: (gapId, repaired) => session.write('closing a gap', (sql, fence) => fenced(sql, fence, () => closeGap(sql, gapId, repaired))),
+    capGaps: (xid) => session.write('renumbering gaps', (sql, fence) => fenced(sql, fence, () => capGaps(sql, xid))),
+    accounted: (ids) =>
+      session.use('looking up batches', async (sql) => {
+        const rows = await sql.rows(statement('accounted'), { ids: JSON.stringify(ids) });
+        return rows.map(({ id }) => String(id));
+      }),
+    retain: (before, slice) =>
+      session.write('taking old changes away', async (sql, fence) => {
         fence.check();
-        // An update that changes nothing is still one for DuckLake: it fences the gap as a batch is fenced.
-        await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
-        const written = await sql.run(GAP, { epoch: gap.epoch, from: gap.from, to: gap.to, cause: gap.cause });
-        return { value: written > 0, lastBatchId: fence.lastBatchId };
+        const value = await retainSlice(sql, before, await registry(sql), slice);
+        // Where there was nothing to do, nothing is committed.
+        return value === undefined ? { value, lastBatchId: fence.lastBatchId } : fenced(sql, fence, async () => value);
       }),
     source: () =>
       session.use('reading the ledger', async (sql) => {
-        const [row] = await sql.rows(LAST_SOURCE);
+        const [row] = await sql.rows(statement('source'));
         if (row === undefined) return undefined;
         return {
           systemIdentifier: String(row.system_identifier),
           timeline: Number(row.timeline),
           database: String(row.database),
           epoch: String(row.epoch),
-          lastOrdinal: Number(row.source_ordinal),
+          batch: text(row.batch),
           lastCut: String(row.cut),
+          lastSeq: text(row.last_seq),
         };
       }),
   };
@@ -146,15 +157,12 @@ const FIND = 'SELECT batch_uuid, batch_id, "rows", first_seq, last_seq FROM lake
 // The ordinal and the cut change nothing in the answer (a batch keeps them), but let DuckLake skip the ledger's older files.
 const HELD = `SELECT batch_id FROM lake.sluice.batch
   WHERE source_ordinal = $ordinal::BIGINT AND cut_ts = $cut::TIMESTAMPTZ AND batch_uuid = $batch_uuid::UUID LIMIT 1`;
-// A crash and the epoch after it are one gap; the others don't end an epoch, so they are told apart by the end that is fixed, and hide no crash.
-const GAP = `INSERT INTO lake.sluice.gap
-  SELECT $epoch, $from::TIMESTAMPTZ, $to::TIMESTAMPTZ, $cause, now()
-  WHERE NOT EXISTS (FROM lake.sluice.gap WHERE epoch = $epoch
-    AND CASE $cause WHEN 'other_lake' THEN cause = $cause AND to_ts = $to::TIMESTAMPTZ
-      WHEN 'source_restored' THEN cause = $cause AND from_ts = $from::TIMESTAMPTZ
-      ELSE cause NOT IN ('other_lake', 'source_restored') END)`;
-const LAST_SOURCE = `SELECT system_identifier, timeline, "database", epoch, source_ordinal, strftime(cut_ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS cut FROM lake.sluice.batch
-  ORDER BY batch_id DESC LIMIT 1`;
+/** What is no batch is fenced as one: an update that changes nothing is still one for DuckLake. */
+async function fenced<T>(sql: Sql, fence: Fence, work: () => Promise<T>): Promise<{ value: T; lastBatchId: number }> {
+  fence.check();
+  await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
+  return { value: await work(), lastBatchId: fence.lastBatchId };
+}
 
 async function applyStaged(
   sql: Sql,
@@ -190,7 +198,9 @@ async function applyStaged(
   await writeLedger(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
   await moveAnchor(sql, batchId);
   const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
-  const quiet = changed.length === 0 && tables.every(({ truncates, unable }) => truncates.length + unable.length === 0);
+  const quiet =
+    changed.length === 0 &&
+    tables.every(({ evolution, truncates, unable }) => evolution.replaces === undefined && truncates.length + unable.length === 0);
   return { id: batch.id, batchId, rows, firstSeq, lastSeq, changed, quiet };
 }
 

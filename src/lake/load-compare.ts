@@ -25,6 +25,8 @@ export async function keepSeen(sql: Sql, load: OpenLoad, relation: string, relid
 
 /** Rows to be read in one statement. */
 const PLACES = 20_000;
+/** Of more rows not even the places are to be in memory: then all rows are loaded anew, in chunks. */
+const MANY = 500_000;
 
 /** Fill temp.load_difference; returns where the rows are that the lake lacks or has otherwise. */
 export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
@@ -46,6 +48,9 @@ export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
   );
   await leaveChanged(sql, load);
   if (load.mode === 'verify') return [];
+  const [counted] = await sql.rows(`SELECT count(*) AS n FROM temp.load_difference WHERE "_sluice difference" <> 'extra'`);
+  if (Number(counted?.n) > MANY)
+    throw new SluiceError('load_large', `${counted?.n} rows of the lake are not those of the source`, 'None: all rows are loaded anew.');
   const found = await sql.rows(
     `SELECT "_sluice relid" AS relid, list(DISTINCT "_sluice at") AS places FROM temp.load_difference WHERE "_sluice difference" <> 'extra' GROUP BY ALL`,
   );

@@ -36,15 +36,27 @@ export async function prepareFill(sql: Sql, { table, mode, batchId }: OpenLoad):
   await register(sql, [held]);
 }
 
-/** Take back what a load has written before it was disturbed: the state becomes what the log makes of it. */
-export async function forgetFill(sql: Sql, load: OpenLoad): Promise<void> {
-  const { table, batchId } = load;
-  const parts = partsOf(table);
-  await sql.run(`DELETE FROM ${parts.changes} WHERE ${parts.batch} = ${batchId} AND ${parts.op} = 'R'`);
-  await sql.run('DELETE FROM lake.sluice.loss WHERE batch_id = $batch_id::BIGINT', { batch_id: batchId });
+/**
+ * Take back what a load has written before it was disturbed, if it had begun. The state becomes what the log makes of it; where all is loaded anew it begins empty once
+ * more, with the load's new number.
+ * @param load as it was, its table as it is registered
+ */
+export async function forgetFill(sql: Sql, { table, batchId: begun }: OpenLoad, batchId: number): Promise<void> {
+  const before = begun ?? -1;
+  const { changes, state, batch, op, seq, ...parts } = partsOf(table);
+  await sql.run(`DELETE FROM ${changes} WHERE ${batch} = ${before} AND ${op} = 'R'`);
+  await sql.run('DELETE FROM lake.sluice.loss WHERE batch_id = $batch_id::BIGINT AND cdc_seq = $seq::BIGINT', {
+    batch_id: before,
+    seq: LOADED_SEQ,
+  });
+  const emptied = await sql.run(
+    `UPDATE ${changes} SET ${batch} = ${batchId} WHERE ${batch} = ${before} AND ${op} = 'T' AND ${seq} = ${EMPTIED_SEQ}`,
+  );
+  const since = emptied > 0 ? batchId : Number(table.held?.since);
+  if (emptied > 0) await register(sql, [{ ...table, held: { since, shown: table.held?.shown === true } }]);
   if (table.key === null) return;
-  await sql.run(`DELETE FROM ${parts.state}`);
-  await sql.run(statement('load_held_state', parts), { since: table.held?.since ?? batchId });
+  await sql.run(`DELETE FROM ${state}`);
+  await sql.run(statement('load_held_state', { ...parts, changes, state, batch, op, seq }), { since });
 }
 
 /** Rows of a chunk into the state and into the typed log. */

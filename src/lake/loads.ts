@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../model/error.ts';
-import { type Loaded, type LoadMode, type OpenLoad, waysOf } from '../model/load.ts';
+import { type Chunk, type Loaded, type LoadMode, type OpenLoad, waysOf } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import type { Loads, ReadRows } from '../pipeline/ports.ts';
 import type { Engine, Sql } from './engine.ts';
@@ -36,19 +36,26 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
   let cached: { at: number; loads: readonly OpenLoad[] } | undefined;
   let count = 0;
 
-  const write = <T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> =>
-    session.write(doing, async (sql, fence) => {
+  const write = async <T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> => {
+    const known = cached;
+    // The commit may have happened though its answer is lost: then what is known is wrong, and the anchor does not say so.
+    cached = undefined;
+    const written = await session.write(doing, async (sql, fence) => {
       fence.check();
       const value = await work(sql, fence);
       // An update that changes nothing is still one for DuckLake: a second writer's commit fails by it.
       await moveAnchor(sql, fence.lastBatchId);
       return { value, lastBatchId: fence.lastBatchId };
     });
+    cached = known;
+    return written;
+  };
 
   /** As `write`, for what makes the loads known so far wrong. */
   const changing = async <T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> => {
+    const value = await write(doing, work);
     cached = undefined;
-    return write(doing, work);
+    return value;
   };
 
   return {
@@ -56,8 +63,8 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       if (cached) cached = { ...cached, at: batchId };
     },
 
-    open: async () => {
-      if (cached && cached.at === session.seen) return cached.loads;
+    open: async ({ fresh }) => {
+      if (!fresh && cached && cached.at === session.seen) return cached.loads;
       const loads = await session.use('looking for loads', async (sql) => readOpen(sql, await registry(sql)));
       cached = { at: session.seen ?? -1, loads };
       return loads;
@@ -88,24 +95,31 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       forgetRegistry();
       await session.write('beginning a load', async (sql, fence) => {
         fence.check();
-        const again = load.batchId !== null;
-        const batchId = load.batchId ?? fence.lastBatchId + 1;
-        const begun = { ...load, batchId };
-        if (again) {
-          await sql.run('DELETE FROM lake.sluice.load_chunk WHERE load_id = $id::UUID', { id: load.id });
-          await (isFill(load) ? forgetFill(sql, begun) : sql.run(`DELETE FROM ${seenOf(load)}`));
-        } else {
-          await (isFill(load) ? prepareFill(sql, begun) : prepareCompare(sql, load));
-          await moveAnchor(sql, batchId);
-          // Rows of the next batch may still have the columns of before the last one: see LakeTable.before.
-          const before = (await registry(sql)).filter((table) => table.before?.batch === fence.lastBatchId && table.id !== load.table.id);
-          await register(
-            sql,
-            before.map((table) => ({ ...table, before: { batch: batchId, columns: table.before?.columns ?? [] } })),
-          );
-        }
-        await sql.run(statement('load_begin'), { load_id: load.id, batch_id: batchId, plan: JSON.stringify(plan), horizon });
-        return { value: undefined, lastBatchId: again ? fence.lastBatchId : batchId };
+        // Another number where it begins anew: its rows come after the TRUNCATE that has disturbed it, and a process that still works for the old
+        // one is told apart.
+        const batchId = fence.lastBatchId + 1;
+        // Rows of the next batch may still have the columns of before the last one: see LakeTable.before.
+        const before = (await registry(sql)).filter((table) => table.before?.batch === fence.lastBatchId);
+        const renumbered = before.map((table) => ({ ...table, before: { batch: batchId, columns: table.before?.columns ?? [] } }));
+        await register(sql, renumbered);
+        const table = renumbered.find(({ id }) => id === load.table.id) ?? load.table;
+        const begun = { ...load, batchId, table };
+        await forgetProgress(sql, load);
+        if (!isFill(load)) await prepareCompare(sql, begun);
+        else if (table.held === undefined) await prepareFill(sql, begun);
+        else await forgetFill(sql, { ...load, table }, batchId);
+        await moveAnchor(sql, batchId);
+        const hiddenSince = load.mode === 'reset' ? 0 : load.mode === 'fill' && !table.held?.shown ? Number(table.held?.since) : null;
+        const { id: load_id, mode } = load;
+        await sql.run(statement('load_begin'), {
+          load_id,
+          mode,
+          batch_id: batchId,
+          plan: JSON.stringify(plan),
+          horizon,
+          hidden_since: hiddenSince,
+        });
+        return { value: undefined, lastBatchId: batchId };
       });
       forgetRegistry();
     },
@@ -129,6 +143,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       const relation = relationOf(read);
       await write('loading rows', async (sql) => {
         await assertUndisturbed(sql, load);
+        await assertNotThere(sql, load, chunk);
         if (isFill(load)) await fill(sql, load, relation);
         else await keepSeen(sql, load, relation, chunk.relid);
         await sql.run('INSERT INTO lake.sluice.load_chunk VALUES ($load_id::UUID, $chunk, $rows)', {
@@ -156,13 +171,13 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     complete: async (load, again, cut, source) => {
       cached = undefined;
       forgetRegistry();
-      const loaded = await write(`completing a load`, async (sql) => {
+      const loaded = await write('completing a load', async (sql, fence) => {
         await assertUndisturbed(sql, load);
         const total = [...load.done.values()].reduce((sum, n) => sum + n, 0);
         const counts = isFill(load) ? await completeFill(sql, load) : await completeCompare(sql, load, again.map(relationOf));
         const loaded = { rows: total, ...counts };
         const changes = counts.missing + counts.different + counts.extra;
-        if (load.mode !== 'verify' && (changes > 0 || load.mode === 'full')) {
+        if (isFill(load) || (load.mode !== 'verify' && changes > 0)) {
           const [last] = await sql.rows('SELECT source_ordinal FROM lake.sluice.batch ORDER BY batch_id DESC LIMIT 1');
           const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal ?? 0), kind: 'load' as const, cut };
           await writeLedger(sql, Number(load.batchId), batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
@@ -170,7 +185,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
           const [counted] = load.table.key === null ? [{ n: 0 }] : await sql.rows(`SELECT count(*) AS n FROM ${state}`);
           await sql.run(statement('load_counted'), { batch_id: load.batchId, table_id: load.table.id, changes, rows: Number(counted?.n) });
         }
-        await sql.run(statement('load_done'), { load_id: load.id, ...loaded });
+        await sql.run(statement('load_done'), { load_id: load.id, done_batch: fence.lastBatchId, ...loaded });
         await forgetProgress(sql, load);
         return loaded;
       });
@@ -180,10 +195,34 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       return loaded;
     },
 
+    tables: () =>
+      session.use('looking up tables', async (sql) => (await registry(sql)).filter(({ dropped }) => !dropped).map(({ id }) => id)),
+
+    ofGap: (gapId) =>
+      session.use('looking up loads', async (sql) => {
+        const rows = await sql.rows(statement('gap_loads'), { gap_id: gapId });
+        return rows.map((row) => ({
+          tableId: Number(row.table_id),
+          batchId: row.batch_id === null ? null : Number(row.batch_id),
+          horizon: row.horizon === null ? null : String(row.horizon),
+          done: row.done === true,
+          missing: Number(row.missing),
+          different: Number(row.different),
+          extra: Number(row.extra),
+        }));
+      }),
+
     drop: (load) =>
-      changing('dropping a load', async (sql) => {
+      changing('dropping a load', async (sql, fence) => {
         await forgetProgress(sql, load);
-        await sql.run(statement('load_done'), { load_id: load.id, rows: null, missing: null, different: null, extra: null });
+        await sql.run(statement('load_done'), {
+          load_id: load.id,
+          done_batch: fence.lastBatchId,
+          rows: null,
+          missing: null,
+          different: null,
+          extra: null,
+        });
       }),
   };
 }
@@ -218,7 +257,7 @@ async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoa
   return rows.flatMap((row) => {
     const table = tables.find(({ id }) => id === Number(row.table_id));
     if (table === undefined) return [];
-    const mode = modeOf(table, String(row.mode) as LoadMode);
+    const mode = modeOf(table, String(row.mode) as LoadMode, row.batch_id !== null && row.disturbed === null);
     const done = row.done === null ? [] : (JSON.parse(String(row.done)) as { chunk: number; rows: number }[]);
     return [
       {
@@ -238,16 +277,32 @@ async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoa
   });
 }
 
-/** Without a key rows can't be compared: all of them are written once more. */
-function modeOf(table: LakeTable, mode: LoadMode): LoadMode {
-  return table.key === null && (mode === 'compare' || mode === 'repair') ? 'full' : mode;
+/** What is to be done for a table, as it is when a load begins, or begins anew. */
+function modeOf({ key, held }: LakeTable, mode: LoadMode, begun: boolean): LoadMode {
+  if (begun) return mode;
+  // Its rows are on their way, or another table has come in its place.
+  if (held) return 'fill';
+  const wanted = mode === 'fill' ? 'compare' : mode;
+  // Without a key rows can't be compared: all of them are written once more.
+  return key === null && (wanted === 'compare' || wanted === 'repair') ? 'full' : wanted;
 }
 
-/** In the transaction that needs it: a batch of this process may have come since the load was looked up. */
-async function assertUndisturbed(sql: Sql, { id }: OpenLoad): Promise<void> {
-  const [row] = await sql.rows('SELECT disturbed FROM lake.sluice.load WHERE load_id = $id::UUID AND done_ts IS NULL', { id });
-  if (row !== undefined && row.disturbed === null) return;
+/** In the transaction that needs it: a batch of this process may have come since the load was looked up, or another process may have begun it anew. */
+async function assertUndisturbed(sql: Sql, { id, batchId }: OpenLoad): Promise<void> {
+  const [row] = await sql.rows('SELECT batch_id, disturbed FROM lake.sluice.load WHERE load_id = $id::UUID AND done_ts IS NULL', { id });
+  if (row === undefined || Number(row.batch_id) !== batchId) throw overtaken();
+  if (row.disturbed === null) return;
   throw new SluiceError('load_disturbed', 'A TRUNCATE or a change of the table came while it was loaded', 'None: the load begins anew.');
+}
+
+/** The anchor's value is the same before a chunk and after it, so that alone does not tell that another process, or this one, has had it. */
+async function assertNotThere(sql: Sql, { id }: OpenLoad, { index }: Chunk): Promise<void> {
+  const [row] = await sql.rows('SELECT 1 FROM lake.sluice.load_chunk WHERE load_id = $id::UUID AND chunk = $index', { id, index });
+  if (row !== undefined) throw overtaken();
+}
+
+function overtaken(): SluiceError {
+  return new SluiceError('lake_conflict', 'Another process has gone on with this load', 'Run one daemon per lake. Nothing is lost.');
 }
 
 async function forgetProgress(sql: Sql, load: OpenLoad): Promise<void> {

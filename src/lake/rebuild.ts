@@ -4,7 +4,7 @@ import type { LakeTable } from '../model/table.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine } from './engine.ts';
 import { readRegistry } from './registry.ts';
-import { isConflict, type Rebuilt, Replay } from './replay.ts';
+import { isConflict, loading, type Rebuilt, Replay } from './replay.ts';
 import { LakeSession } from './session.ts';
 import { whileLocked } from './while-locked.ts';
 
@@ -47,6 +47,7 @@ export async function readTables(engine: Engine, config: LakeConfig): Promise<La
  * @throws SluiceError as the lake's (see `openLake`); lake_damaged where the table's history is not in the lake; rebuild_overtaken
  */
 export async function rebuildTable(engine: Engine, config: LakeConfig, table: LakeTable, options: RebuildOptions = {}): Promise<Rebuilt> {
+  if (table.held) throw loading(table);
   const session = new LakeSession(engine, config);
   const replay = new Replay(table, options.sliceSize);
   try {

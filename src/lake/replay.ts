@@ -7,6 +7,9 @@ import { alterTable, makeHistory } from './ddl.ts';
 import type { Sql } from './engine.ts';
 import { full, type Place, placesOf } from './places.ts';
 import { prepareTable } from './prepare.ts';
+import { readRegistry } from './registry.ts';
+import { namesNow, takeOverLoad } from './replay-loads.ts';
+import { readHorizon } from './retain.ts';
 import type { Fence, LakeSession } from './session.ts';
 import { ident, literal } from './sql.ts';
 import { stagedContents } from './stage.ts';
@@ -32,6 +35,15 @@ interface Slice {
   readonly last: number;
   /** Evolutions that belong to its one batch. */
   readonly steps: readonly Evolution[];
+  /** Loads that were complete after its last batch: their rows are not in the log, and are taken over from the typed log that there is. */
+  readonly loads?: readonly CompleteLoad[];
+}
+
+interface CompleteLoad {
+  /** Its number, which its rows carry. */
+  readonly batchId: number;
+  /** Rows of before that it does not have are gone. */
+  readonly anew: boolean;
 }
 
 /** A slice's rows lie in a temp table once as JSON and once typed, and spill where that is more than the memory limit. */
@@ -55,6 +67,10 @@ export class Replay {
   #changes = 0;
   /** Where rows of sluice.loss are this table's: batches from `from` on, below `to`. */
   #named: { place: Place; from: number; to: number }[] = [];
+  /** Numbers of loads whose rows were taken over. */
+  readonly #taken = new Set<number>();
+  /** All that led to the table's columns, as of the last plan. */
+  #steps: readonly SchemaStep[] = [];
 
   constructor({ id, lake: { schema, name } }: LakeTable, sliceSize = SLICE_SIZE) {
     this.#id = id;
@@ -100,15 +116,35 @@ export class Replay {
       this.#named = steps.map(({ batchId, evolution }, index) => {
         return { place: evolution.table.lake, from: batchId, to: steps[index + 1]?.batchId ?? Number.MAX_SAFE_INTEGER };
       });
+      this.#steps = steps;
+      await this.#assertWhole(sql);
       const ahead = steps.filter(({ batchId }) => batchId > done);
+      const ids = [...new Set(steps.map(({ evolution }) => evolution.table.id))].join(', ');
+      const complete = await sql.rows(statement('replayed_loads', { ids }), { last: end });
+      const loads = complete.filter(({ batch_id }) => !this.#taken.has(Number(batch_id)));
       const slices: Slice[] = [];
-      const quiet = async (table: LakeTable | undefined, first: number, last: number) => {
-        // Of a table that is gone nothing more is typed.
-        if (table === undefined || table.dropped || first > last) return;
+      const batches = async (table: LakeTable, first: number, last: number) => {
+        if (first > last) return;
         const size = this.#sliceSize;
         for (const row of await sql.rows(statement('slices'), { table_id: table.id, first, last, size })) {
           slices.push({ first: Number(row.first), last: Number(row.last), steps: [] });
         }
+      };
+      const quiet = async (table: LakeTable | undefined, first: number, last: number) => {
+        // Of a table that is gone nothing more is typed.
+        if (table === undefined || table.dropped) return;
+        let next = first;
+        // A load may have ended with the batch of the step before.
+        for (const { done_batch } of loads.filter((load) => Number(load.done_batch) >= first - 1 && Number(load.done_batch) <= last)) {
+          const ended = Number(done_batch);
+          if (slices.at(-1)?.loads && slices.at(-1)?.last === ended) continue;
+          await batches(table, next, ended);
+          const mine = loads.filter((load) => Number(load.done_batch) === ended);
+          const complete = mine.map(({ batch_id, mode }) => ({ batchId: Number(batch_id), anew: mode === 'full' || mode === 'reset' }));
+          slices.push({ first: ended, last: ended, steps: [], loads: complete });
+          next = Math.max(next, ended + 1);
+        }
+        await batches(table, next, last);
       };
       let [table, next] = [this.#table, done + 1];
       for (const batchId of new Set(ahead.map((step) => step.batchId))) {
@@ -122,9 +158,21 @@ export class Replay {
     });
   }
 
+  /** The log must still begin where the table does: asked again in the swap, for `retain` may have taken away what was to be replayed. */
+  async #assertWhole(sql: Sql): Promise<void> {
+    const [horizon, first] = [await readHorizon(sql), this.#steps[0]?.batchId];
+    if (first === undefined || first > horizon) return;
+    throw new SluiceError(
+      'rebuild_log_pruned',
+      `${this.#name} can't be made anew from the log: by retain, its changes up to batch ${horizon} are gone`,
+      'Nothing has changed. Load the table anew from the source: sluice reset.',
+    );
+  }
+
   /** Replay a slice. `first`: as `claim` does. */
   async run(session: LakeSession, slice: Slice, first: boolean): Promise<void> {
     const table = this.#table;
+    if (slice.loads) return this.#takeOver(session, table as LakeTable, slice.loads);
     const evolutions = slice.steps.length > 0 || table === undefined ? slice.steps : [{ table, changes: [], was: table }];
     const places = evolutions.map((one) => one.table.lake);
     const { batches, changes } = await session.use('typing', (sql) => this.#type(sql, slice, evolutions));
@@ -147,7 +195,23 @@ export class Replay {
       }
     });
     this.#changes += changes;
-    this.#table = evolutions.at(-1)?.table;
+    const now = evolutions.at(-1)?.table;
+    this.#table = now && { ...now, held: undefined };
+  }
+
+  async #takeOver(session: LakeSession, table: LakeTable, loads: readonly CompleteLoad[]): Promise<void> {
+    const real = this.#steps.at(-1)?.evolution.table as LakeTable;
+    const from = full(placesOf({ ...real, held: undefined }).changes);
+    await retrying(session, () =>
+      session.write('taking over loaded rows', async (sql, fence) => {
+        for (const { batchId, anew } of loads) {
+          const beside = this.#beside({ table, changes: [] }).table;
+          await takeOverLoad(sql, beside, { batchId, anew, from, real, names: namesNow(this.#steps, table) });
+        }
+        return { value: undefined, lastBatchId: fence.lastBatchId };
+      }),
+    );
+    for (const { batchId } of loads) this.#taken.add(batchId);
   }
 
   /** Put the new tables in the place of the old ones. Rejects with lake_conflict, leaving all as it was, when the lake has gone on from batch `done`. */
@@ -155,9 +219,16 @@ export class Replay {
     const table = this.#table;
     if (table === undefined) throw noHistory(this.#name);
     return session.write('swapping in a rebuilt table', async (sql, fence) => {
+      await this.#assertWhole(sql);
       if (fence.lastBatchId !== done) {
         throw new SluiceError('lake_conflict', `The lake has gone on to batch ${fence.lastBatchId}`, 'It is replayed as well.');
       }
+      const ids = [...new Set(this.#steps.map(({ evolution }) => evolution.table.id))].join(', ');
+      const loads = await sql.rows(statement('replayed_loads', { ids }), { last: done });
+      if (loads.some(({ batch_id }) => !this.#taken.has(Number(batch_id)))) {
+        throw new SluiceError('lake_conflict', 'A load was completed meanwhile', 'It is taken over as well.');
+      }
+      if ((await readRegistry(sql)).find(({ id }) => id === table.id)?.held) throw loading(table);
       const [aside, places] = [placesOf({ ...table, lake: this.#aside }), placesOf(table)];
       const hasState = table.key !== null && !table.dropped;
       await putInPlace(sql, aside.changes, places.changes);
@@ -174,6 +245,16 @@ export class Replay {
       const rows = state === undefined ? null : Number(state.n);
       // The watermark adds up by how many rows the state grew; batches that met a damaged state counted wrong.
       if (rows !== null) await sql.run(statement('rebuilt_rows'), { table_id: table.id, rows });
+      // Should the typed log have been damaged, so are the loaded rows that were taken over from it: only the source has them.
+      if (!table.dropped)
+        await sql.run(statement('load_request'), {
+          load_id: crypto.randomUUID(),
+          table_id: table.id,
+          mode: 'compare',
+          sample: null,
+          gap_id: null,
+          asked: false,
+        });
       await touch(sql, fence);
       const { schema, name } = table.lake;
       return { value: { schema, name, changes: this.#changes, rows, losses }, lastBatchId: fence.lastBatchId };
@@ -206,7 +287,7 @@ export class Replay {
 
   #beside({ table, was, ...evolution }: Evolution): Evolution {
     const lake = this.#aside;
-    return { ...evolution, table: { ...table, lake }, ...(was && { was: { ...was, lake } }) };
+    return { ...evolution, table: { ...table, lake, held: undefined }, ...(was && { was: { ...was, lake, held: undefined } }) };
   }
 }
 
@@ -261,6 +342,14 @@ async function retrying(session: LakeSession, attempt: () => Promise<void>): Pro
 
 export function isConflict(error: unknown): boolean {
   return error instanceof SluiceError && error.code === 'lake_conflict';
+}
+
+export function loading({ lake: { schema, name } }: LakeTable): SluiceError {
+  return new SluiceError(
+    'table_loading',
+    `${schema}.${name} is being loaded from the source`,
+    'Wait until the load is complete: sluice status.',
+  );
 }
 
 function noHistory(name: string): SluiceError {

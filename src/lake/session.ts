@@ -28,6 +28,8 @@ export class LakeSession {
   /** The engine's generation that the lake is attached to. */
   #attachedTo: number | undefined;
   #seen: number | undefined;
+  /** The lake as this process left it last: a file can be replaced while it is not held. */
+  #left: Anchor | undefined;
 
   constructor(engine: Engine, config: LakeConfig) {
     this.#engine = engine;
@@ -37,10 +39,21 @@ export class LakeSession {
 
   /** Attach, make the tables if they are missing, look at the anchor. Idempotent. */
   acquire(): Promise<void> {
-    return this.#guard('opening the lake', async (sql) => {
+    const doing = 'opening the lake';
+    return this.#guard(doing, async (sql) => {
       if (this.#isAttached && this.#seen !== undefined) return;
       await this.#attach(sql);
-      this.#seen = (await readAnchor(sql)).lastBatchId;
+      const anchor = await readAnchor(sql);
+      const left = this.#left;
+      this.#left = anchor;
+      if (left !== undefined && (anchor.lakeUuid !== left.lakeUuid || anchor.lastBatchId < left.lastBatchId)) {
+        throw new SluiceError(
+          'lake_conflict',
+          `The lake was replaced: its last batch was ${left.lastBatchId} and is ${anchor.lastBatchId} (${doing})`,
+          'None: the daemon compares it with the source and names what it lacks in sluice.gap.',
+        );
+      }
+      this.#seen = anchor.lastBatchId;
     });
   }
 
@@ -78,7 +91,7 @@ export class LakeSession {
       const fence: Fence = {
         lastBatchId: anchor.lastBatchId,
         check: () => {
-          if (anchor.lastBatchId === this.#seen) return;
+          if (anchor.lastBatchId === this.#seen && anchor.lakeUuid === this.#left?.lakeUuid) return;
           throw new SluiceError(
             'lake_conflict',
             `Another process wrote to the lake: its last batch is ${anchor.lastBatchId}, expected ${this.#seen} (${doing})`,
@@ -89,6 +102,7 @@ export class LakeSession {
       const { value, lastBatchId } = await work(sql, fence);
       await sql.run('COMMIT');
       this.#seen = lastBatchId;
+      this.#left = { ...anchor, lastBatchId };
       return value;
     });
   }
@@ -161,8 +175,13 @@ export interface Fence {
   check(): void;
 }
 
-async function readAnchor(sql: Sql): Promise<{ lastBatchId: number }> {
-  const rows = await sql.rows('SELECT last_batch_id FROM lake.sluice.anchor');
+interface Anchor {
+  readonly lakeUuid: string;
+  readonly lastBatchId: number;
+}
+
+async function readAnchor(sql: Sql): Promise<Anchor> {
+  const rows = await sql.rows('SELECT lake_uuid, last_batch_id FROM lake.sluice.anchor');
   if (rows.length !== 1) {
     throw new SluiceError(
       'lake_damaged',
@@ -170,5 +189,5 @@ async function readAnchor(sql: Sql): Promise<{ lastBatchId: number }> {
       'Something else wrote to schema sluice of the lake. Restore it from a backup or start a new lake.',
     );
   }
-  return { lastBatchId: Number(rows[0]?.last_batch_id) };
+  return { lakeUuid: String(rows[0]?.lake_uuid), lastBatchId: Number(rows[0]?.last_batch_id) };
 }

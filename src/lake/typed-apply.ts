@@ -27,9 +27,15 @@ export interface TableBatch {
 export async function applyTables(sql: Sql, batchId: number, tables: readonly TableBatch[]): Promise<void> {
   for (const { displaced } of tables) {
     if (!displaced) continue;
-    for (const table of ['"table"', 'batch_table']) {
+    for (const table of ['"table"', 'batch_table', 'load']) {
       await sql.run(`UPDATE lake.sluice.${table} SET table_id = ${displaced.free} WHERE table_id = ${displaced.id}`);
     }
+  }
+  // Loads go with the table, or are for the one that has come in its place.
+  for (const { evolution } of tables) {
+    const { replaces, table } = evolution;
+    if (replaces === undefined || replaces === table.id) continue;
+    await sql.run(`UPDATE lake.sluice.load SET table_id = ${table.id} WHERE table_id = ${replaces}`);
   }
   // What is gone first: another table may have come in its place.
   const ordered = [...tables].sort((a, b) => Number(b.evolution.table.dropped) - Number(a.evolution.table.dropped));
@@ -123,12 +129,16 @@ const UNASKED = { sample: null, gap_id: null, asked: false };
 /** What a batch means for loads of its table: what one at work has read may not be true any more, and rows may have changed that no trigger saw. */
 async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, unable }: TableBatch, incomplete: boolean): Promise<void> {
   const { table, changes } = evolution;
-  const began = changes.some(({ change }) => change === 'table_added' || change === 'table_replaced');
   if (truncates.length + unable.length > 0 || changes.length > 0) {
     await sql.run(statement('load_disturb'), { table_id: table.id, batch_id: batchId });
   }
-  if (table.held && began)
-    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', ...UNASKED });
+  // Whatever is asked for fills a state that is held.
+  if (table.held && !table.dropped && changes.length > 0) {
+    const [open] = await sql.rows('SELECT 1 FROM lake.sluice.load WHERE table_id = $id::INTEGER AND done_ts IS NULL LIMIT 1', {
+      id: table.id,
+    });
+    if (!open) await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', ...UNASKED });
+  }
   // ALTER TYPE … USING computes values anew.
   const unseen = incomplete || changes.some(({ change }) => change === 'needs_load' || change === 'type_changed');
   if (unseen && !table.held && !table.dropped) {

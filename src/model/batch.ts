@@ -18,24 +18,33 @@ export interface SourceIdentity {
   readonly epoch: string;
 }
 
-/** What a lake remembers of its source: who it was, and the last of its batches that the lake holds. */
+/** What a lake remembers of its source: who it was, and how far the lake is with it. */
 export interface LakeSource extends SourceIdentity {
-  readonly lastOrdinal: number;
-  /** ISO 8601 in UTC. */
+  /** Id of the source's batch up to which the lake accounts for everything, by holding it or by a gap; null: from none on. */
+  readonly batch: string | null;
+  /** When the lake was last known to be complete, ISO 8601 in UTC. */
   readonly lastCut: string;
+  /** The highest cdc_seq of the log; null: none. */
+  readonly lastSeq: string | null;
 }
 
-/** What the source has finished that a lake may not hold. Times are ISO 8601 in UTC. */
-export interface Missed {
-  /** Batches finished after the lake's last one. */
-  readonly missed: number;
-  /** The cut of the last of them; null for none. */
-  readonly lastMissedCut: string | null;
+/** A batch that the source has finished. */
+export interface FinishedBatch {
+  readonly id: string;
+  readonly ordinal: number;
+  /** ISO 8601 in UTC. */
+  readonly cut: string;
+}
+
+/** Where the source stands, for a lake to be held against. Times are ISO 8601 in UTC. */
+export interface Standing {
+  /** Whether it has the batch that was asked for, finished or open; true when none was. */
+  readonly knows: boolean;
+  /** The newest that it has finished. */
+  readonly newest: FinishedBatch | null;
   readonly epochStart: string;
-  /** The cut of the source's last batch; null for none. */
-  readonly lastCut: string | null;
-  /** Its ordinal; 0 for none. */
-  readonly lastOrdinal: number;
+  /** False: a crash has emptied the buffer. */
+  readonly sentinel: boolean;
   readonly now: string;
 }
 
@@ -97,4 +106,24 @@ export interface Applied {
   readonly changed: readonly number[];
   /** Nothing came that a load could be concerned with: no TRUNCATE, no change of a table. */
   readonly quiet: boolean;
+}
+
+/** What one transaction of retention has taken away. */
+export interface Retained {
+  /** The last batch whose changes are gone. */
+  readonly batchId: number;
+  /** From this time on, history and as-of are whole. */
+  readonly cut: string;
+  readonly changes: number;
+  /** Whether there are more that are as old. */
+  readonly more: boolean;
+}
+
+/** A tracked table, as far as the guard of the disk needs to know it. */
+export interface Capture {
+  readonly id: number;
+  readonly schema: string;
+  readonly name: string;
+  /** ended: its changes are logged again, the gap is to be named. */
+  readonly paused: 'no' | 'yes' | 'ended';
 }

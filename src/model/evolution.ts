@@ -98,6 +98,8 @@ function follow(known: LakeTable, now: SourceTable, others: readonly LakeTable[]
       key: now.key,
       own: names.own,
       partitions: partitionsOf(now),
+      // Its first key: rows from before have no state yet.
+      ...(known.key === null && now.key !== null && !known.held && heldAtFirst(now)),
     },
     changes,
     was: known,

@@ -52,6 +52,8 @@ const OWN: readonly FaultRule[] = [
   { match: 'stage_other_batch', retry: true },
   // The session with the advisory lock broke. The daemon competes for the lead again.
   { match: 'leadership_lost', retry: true },
+  // A standby that is to be promoted.
+  { match: 'source_read_only', retry: true },
   // Fewer or more rows arrived than the source had: nothing was applied, staging starts over.
   { match: 'stage_incomplete', retry: true },
 ];

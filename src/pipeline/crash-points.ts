@@ -27,6 +27,16 @@ export const CRASH_POINTS = [
   'after-chunk',
   'before-complete',
   'after-complete',
+  'before-pause',
+  'after-pause',
+  'before-resume',
+  'after-resume',
+  'before-paused-gap',
+  'after-paused-gap',
+  'before-forget-pause',
+  'after-forget-pause',
+  'before-retain',
+  'after-retain',
 ] as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Applied, Batch } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { AtPoint } from './crash-points.ts';
+import { recordLoss } from './match.ts';
 import type { Lake, Source, Stager } from './ports.ts';
 import type { Taker } from './take.ts';
 import type { Looked, Watch } from './watch.ts';
@@ -16,10 +17,13 @@ export interface DrainPorts {
   readonly at: AtPoint;
 }
 
-/** What one call did. Nothing was waiting (tables may have been followed), or one batch reached the lake. requested: somebody had asked for a load. */
+/**
+ * What one call did: nothing was waiting, or one batch reached the lake. news: a loader has to look, for somebody asks for a load, or something such as a
+ * new table or a gap came to the lake.
+ */
 export type Drained =
-  | { readonly kind: 'idle'; readonly requested: boolean; readonly followed: boolean }
-  | { readonly kind: 'batch'; readonly requested: boolean; readonly batch: Batch; readonly applied: Applied; readonly recovered: boolean };
+  | { readonly kind: 'idle'; readonly news: boolean }
+  | { readonly kind: 'batch'; readonly batch: Batch; readonly applied: Applied; readonly recovered: boolean; readonly news: boolean };
 
 /**
  * Carry one batch from the buffer into the lake, exactly once.
@@ -41,18 +45,18 @@ export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promi
   await source.assertLeading();
   let batch = await source.openBatch();
   const recovered = batch !== undefined;
-  let requested = false;
+  let news = false;
   if (!batch) {
-    const looked = await source.look();
-    const { pending, sentinel } = looked;
-    requested = looked.requested;
-    if (!sentinel) await recordLoss(ports);
-    if (!pending) {
+    const found = await source.look();
+    news = found.requested;
+    if (!found.sentinel && (await recordLoss(ports))) news = true;
+    if (!found.pending) {
       const changed = await watch.look(watchNow);
-      return { kind: 'idle', requested: requested || changed.requested, followed: await follow(ports, changed) };
+      if ((await follow(ports, changed)) || changed.requested) news = true;
+      return { kind: 'idle', news };
     }
     batch = await taker.take();
-    if (!batch) return { kind: 'idle', requested, followed: false };
+    if (!batch) return { kind: 'idle', news };
   }
   await at('before-settle');
   await source.settle(batch);
@@ -64,7 +68,7 @@ export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promi
   await source.finish(batch, applied.rows);
   await at('after-finish');
   log.info({ batch: batch.id, batchId: applied.batchId, rows: applied.rows, kind: batch.kind, cut: batch.cut, recovered }, 'batch done');
-  return { kind: 'batch', requested, batch, applied, recovered };
+  return { kind: 'batch', batch, applied, recovered, news: news || !applied.quiet };
 }
 
 /** The ledger's row of this batch, applied first if need be. The lake is let go again before the source is asked to finish. */
@@ -92,7 +96,7 @@ async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
       'None: another daemon was at work; this one looks again.',
     );
   }
-  if (!contents.sentinel) await recordLoss(ports);
+  const lost = !contents.sentinel && (await recordLoss(ports));
   const staged = await stager.stage(source.reader(batch), contents);
   try {
     await at('after-stage');
@@ -107,7 +111,7 @@ async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
     const applied = await lake.apply(batch, staged, tables, identity);
     await at('after-apply');
     changed.followed();
-    return applied;
+    return lost ? { ...applied, quiet: false } : applied;
   } finally {
     await staged.close();
   }
@@ -135,23 +139,4 @@ async function follow({ source, lake, log, at }: DrainPorts, changed: Looked): P
   } finally {
     await lake.release();
   }
-}
-
-/**
- * The buffer was emptied by a crash of the source: name the span in the lake, then begin a new epoch. In this order, and idempotent by
- * the old epoch, so that a crash between the two repeats the first instead of forgetting it.
- */
-async function recordLoss({ source, lake, log, at }: DrainPorts): Promise<void> {
-  const span = await source.lostSpan();
-  if (!span) return; // another daemon was here in between
-  const { epoch, from, to } = span;
-  await lake.acquire();
-  await at('before-gap');
-  await lake.recordGap({ epoch, from, to, cause: 'source_crash' });
-  await at('after-gap');
-  await lake.release();
-  await at('before-epoch');
-  await source.beginEpoch();
-  await at('after-epoch');
-  log.error({ epoch, from, to }, 'the buffer was emptied by a crash or failover of the source: changes of this span are lost');
 }

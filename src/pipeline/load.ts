@@ -17,6 +17,7 @@ import {
 import type { AtPoint } from './crash-points.ts';
 import type { Drained } from './drain.ts';
 import type { Lake, ReadRows, Source } from './ports.ts';
+import { repairGaps } from './repair.ts';
 
 export interface LoaderOptions {
   readonly source: Source;
@@ -56,6 +57,13 @@ interface Work {
   read?: { readonly at: string; readonly again: readonly ReadRows[] };
 }
 
+/** How often the lake is looked at where nothing says that it should be. */
+const IDLE_MS = 60_000;
+/** The same while a gap waits for old transactions to end. */
+const WAITING_MS = 1_000;
+/** How long a step waits where there is nothing to do yet. */
+const PAUSE_MS = 100;
+
 /**
  * The state of a load is in the lake: which chunks are in, and whether something has disturbed it. So a load that was killed goes on after its last
  * chunk, and one chunk is read by one statement, hence no transaction of the source is long. A load is complete when all chunks are in and the lake
@@ -70,7 +78,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   let work: Work | undefined;
   // What the lake holds is looked at once, and again when a batch or a request may have added to it.
   let look = true;
-  let reported = false;
+  // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
+  let lookAgainAt = 0;
+  let gapWaits = false;
 
   async function forget(): Promise<void> {
     const gone = work;
@@ -84,15 +94,17 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function begin(load: OpenLoad): Promise<void> {
     const [table] = await source.tables([load.table.id]);
-    // Rows without a key can't be told apart.
-    if (table?.relid == null || (load.table.key === null && load.mode === 'verify')) {
+    // Rows without a key can't be compared.
+    if (table?.relid == null || (load.mode === 'verify' && load.table.key === null)) {
       await lake.loads.drop(load);
-      await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at: (await source.now()).at });
+      const done_at = await source.now();
+      await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
       return;
     }
     const whole = planChunks(await source.leaves(load.table.id), rowsOfChunk);
     const plan = load.sample === null ? whole : sampleChunks(whole, load.sample);
-    const { at: began_at, horizon } = await source.now();
+    const began_at = await source.now();
+    const horizon = String(await source.oldestXid());
     await source.assertLeading();
     await at('before-load');
     await lake.loads.begin(load, plan, horizon);
@@ -133,12 +145,18 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function loadChunk(mine: Work, load: OpenLoad, todo: readonly Chunk[]): Promise<void> {
     readAhead(mine, load, todo);
-    const next = todo.find(({ index }) => mine.reading.has(index));
-    if (next === undefined) {
-      await sleep(Math.min(100, waitMs(mine)));
+    if (mine.reading.size === 0) {
+      await sleep(Math.min(PAUSE_MS, waitMs(mine)));
       return;
     }
-    const rows = await (mine.reading.get(next.index) as Promise<ReadRows>);
+    // The drain goes on while the source reads.
+    const first = await Promise.race([
+      ...[...mine.reading].map(async ([index, reading]) => ({ index, rows: await reading })),
+      sleep(PAUSE_MS),
+    ]);
+    if (first === undefined) return;
+    const { rows } = first;
+    const next = todo.find(({ index }) => index === first.index) as Chunk;
     mine.rowsRead += rows.rows;
     // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
@@ -162,7 +180,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       again.push(await lake.loads.read(load, mine.columns, source.rows(load.table.id, mine.columns, places)));
     }
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
-    mine.read = { at: (await source.now()).at, again };
+    mine.read = { at: await source.now(), again };
   }
 
   async function complete({ read }: Required<Work>, load: OpenLoad, drained: Drained): Promise<boolean> {
@@ -178,43 +196,36 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   }
 
   async function reportDone(load: OpenLoad, result: Loaded): Promise<void> {
-    const { at: done_at } = await source.now();
+    const done_at = await source.now();
     await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: result.rows, done_at, result });
     log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
     onLoaded?.(load, result);
   }
 
-  /** Loads that a process before this one has taken up: it may have been killed between the lake's commit and the report, and the lake be another now. */
-  async function reportLate(): Promise<void> {
-    const begun = await source.requestedLoads({ begun: true });
-    const known = await lake.loads.find(begun.map(({ id }) => id));
-    const unknown = begun.filter(({ id }) => !known.has(id));
+  /** What people have asked for into the lake; and of what is done there, tell those who were not told because a daemon was killed. */
+  async function takeRequests(): Promise<void> {
+    const requests = await source.requestedLoads();
+    if (requests.length === 0) return;
+    const known = await lake.loads.find(requests.map(({ id }) => id));
     // A table's first load is the lake's own affair.
-    await lake.loads.request(unknown.filter(({ mode }) => mode !== 'fill'));
-    for (const { id, tableId, mode } of begun) {
-      const found = known.get(id) ?? { done: mode === 'fill' };
-      if (!found.done) continue;
-      const { at: done_at } = await source.now();
+    await lake.loads.request(requests.filter(({ id, mode }) => !known.has(id) && mode !== 'fill'));
+    const now = await source.now();
+    for (const { id, tableId: table_id, mode } of requests) {
+      const { done, result } = known.get(id) ?? { done: mode === 'fill' };
       await source.reportLoad(id, {
-        table_id: tableId,
+        table_id,
         mode,
-        done_at,
-        ...(found.result && { rows_read: found.result.rows, result: found.result }),
+        began_at: now,
+        ...(done && { done_at: now }),
+        ...(result && { rows_read: result.rows, result }),
       });
     }
   }
 
   async function oneStep(drained: Drained): Promise<boolean> {
-    if (!reported) await reportLate();
-    reported = true;
-    if (drained.requested) {
-      const requests = await source.requestedLoads();
-      await lake.loads.request(requests);
-      for (const { id, tableId, mode } of requests)
-        await source.reportLoad(id, { table_id: tableId, mode, began_at: (await source.now()).at });
-      look = true;
-    }
-    const [load] = await lake.loads.open();
+    if (work === undefined) await takeRequests();
+    if (work === undefined) gapWaits = await repairGaps({ source, lake, log });
+    const [load] = await lake.loads.open({ fresh: work === undefined });
     look = load !== undefined;
     if (load === undefined) return false;
     if (work !== undefined && work.id !== load.id) await forget();
@@ -230,17 +241,18 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       else if (work.read === undefined) await readAgain(work, load);
       else if (await complete(work as Required<Work>, load, drained)) await forget();
     } catch (error) {
-      if (!(error instanceof SluiceError) || error.code !== 'load_disturbed') throw error;
+      if (!(error instanceof SluiceError) || (error.code !== 'load_disturbed' && error.code !== 'load_large')) throw error;
       await forget();
-      await begin(load);
+      await begin(error.code === 'load_large' ? { ...load, mode: 'full' } : load);
     }
     return true;
   }
 
   return {
     async step(drained) {
-      if (drained.requested || (drained.kind === 'batch' ? !drained.applied.quiet : drained.followed)) look = true;
+      if (drained.news || Date.now() > lookAgainAt) look = true;
       if (!look) return false;
+      lookAgainAt = Date.now() + (gapWaits ? WAITING_MS : IDLE_MS);
       try {
         await lake.acquire();
         return await oneStep(drained);

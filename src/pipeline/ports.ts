@@ -1,5 +1,17 @@
 import type { Readable } from 'node:stream';
-import type { Applied, Batch, Contents, LakeSource, Missed, SourceIdentity, Staged } from '../model/batch.ts';
+import type {
+  Applied,
+  Batch,
+  Capture,
+  Contents,
+  FinishedBatch,
+  LakeSource,
+  Retained,
+  SourceIdentity,
+  Staged,
+  Standing,
+} from '../model/batch.ts';
+import type { Gap, OpenGap, PausedSpan, Repaired } from '../model/gap.ts';
 import type { Chunk, Leaf, Loaded, LoadMode, OpenLoad, Places, PlannedLeaf, ReadColumn } from '../model/load.ts';
 import type { SourceTable } from '../model/table.ts';
 
@@ -51,18 +63,37 @@ export interface Source {
   checkTriggers(ids: readonly number[]): Promise<{ id: number; schema: string; name: string; state: 'off' | 'load' }[]>;
   /** The span in which changes may have been lost by the crash that took the sentinel; `epoch` is the one that ended. Undefined while it stands. */
   lostSpan(): Promise<{ epoch: string; from: string; to: string } | undefined>;
-  /** What was finished after the batch of this ordinal, for another lake. */
-  missed(lastOrdinal: number): Promise<Missed>;
-  /** Put the sentinel back under a new epoch. No-op while it stands. */
-  beginEpoch(): Promise<void>;
+  /** What the buffer takes on the disk. Cheap. */
+  bufferBytes(): Promise<number>;
+  /** Tables whose changes are logged, or not for the moment. `ended`: they are again, and the gap is to be named. */
+  captures(): Promise<readonly Capture[]>;
+  /** Log changes of these tables no more. Durable, and locks none of them. Idempotent. */
+  pause(ids: readonly number[]): Promise<void>;
+  /** Log them again. Idempotent. */
+  resume(ids: readonly number[]): Promise<void>;
+  /** Pauses that have ended, each until `forgetPause`; not yet those of which a statement may still be unlogged and not numbered. */
+  pausedSpans(): Promise<readonly PausedSpan[]>;
+  forgetPause(span: PausedSpan): Promise<void>;
+  /** Where it stands; `batch`: the id of one that it may or may not know. */
+  standing(batch: string | null): Promise<Standing>;
+  /** Batches that it has finished, below this ordinal where one is given, newest first; at most 1,000. */
+  finished(below?: number): Promise<FinishedBatch[]>;
+  /** Put the sentinel back under this epoch, a random uuid. No-op while it stands. */
+  beginEpoch(next: string): Promise<void>;
+  /** Assigns a transaction id: every transaction that is running now and has written has a lower one. Numbers step back with a restore or a failover. */
+  currentXid(): Promise<bigint>;
+  /** Every transaction below this id has ended, prepared ones and those of other databases too. */
+  oldestXid(): Promise<bigint>;
+  /** Let captured changes go on with numbers above `seq`. Waits for no writer. Returns whether they were behind. */
+  advance(seq: string): Promise<boolean>;
   /** Where a tracked table's rows lie now; none where it is gone. */
   leaves(tableId: number): Promise<Leaf[]>;
   /** Rows of a tracked table, the first column its ctid, then each of `columns` as it arrives. */
   rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader;
-  /** The source's clock, ISO 8601 in UTC with microseconds, and the oldest transaction that runs (pg_snapshot_xmin, as text). */
-  now(): Promise<{ readonly at: string; readonly horizon: string }>;
-  /** Loads that people have asked for and that nobody has taken up; `begun`: all that were, and are not reported to be done. */
-  requestedLoads(of?: { readonly begun: boolean }): Promise<LoadRequest[]>;
+  /** Its clock, ISO 8601 in UTC with microseconds. */
+  now(): Promise<string>;
+  /** Loads that were asked for, or are at work, and that nobody has reported to be done. */
+  requestedLoads(): Promise<LoadRequest[]>;
   /** Ask for a verification of the table that waits longest for one, if its last one (else its first tracking) is as long ago, and none is under way. */
   requestDueVerify(intervalMs: number): Promise<void>;
   /** Say how far a load is. */
@@ -108,10 +139,22 @@ export interface Lake {
    */
   apply(batch: Batch, staged: Staged, tables: readonly SourceTable[], source: SourceIdentity): Promise<Applied>;
   /**
-   * Name a span whose changes this lake lacks. Idempotent: one gap an epoch, but 'other_lake' one an end, 'source_restored' one a beginning.
-   * Returns whether it was new.
+   * Note a gap, fenced as a batch is. Idempotent: one of the same epoch, cause, tables and beginning that is open is extended. Returns whether it is new.
    */
-  recordGap(gap: { epoch: string; from: string; to: string; cause: string }): Promise<boolean>;
+  recordGap(gap: Gap): Promise<boolean>;
+  /** Open gaps, oldest first. */
+  gaps(): Promise<OpenGap[]>;
+  /** Note what the repair of a gap has found, fenced as a batch is. Returns false, changing nothing, when it is closed already. */
+  closeGap(gapId: string, repaired: Repaired): Promise<boolean>;
+  /** Transactions are numbered from `xid` on again, which all that run now are below: no open gap waits for a higher one. Fenced as a batch is. */
+  capGaps(xid: bigint): Promise<void>;
+  /** Those of these batches that the lake holds, or after which it has noted a gap. */
+  accounted(ids: readonly string[]): Promise<string[]>;
+  /**
+   * Take away changes of batches whose cut is before `before` (ISO 8601), a slice of them in one transaction, fenced as a batch is. The state stays as it is;
+   * history and as-of stay exact from the returned cut on. No batch may be open at the source that the ledger has. Undefined: there is nothing that old.
+   */
+  retain(before: string, slice?: { changes: number; batches: number }): Promise<Retained | undefined>;
   /** The source this lake was filled from last, undefined for a new lake. */
   source(): Promise<LakeSource | undefined>;
   readonly loads: Loads;
@@ -119,8 +162,8 @@ export interface Lake {
 }
 /** Loads of tables: rows that are read from the source itself (docs/loads.md). Between them batches are applied. One load at a time. */
 export interface Loads {
-  /** Those that are not done, the one at work first. Cheap: asked at every interval of an idle daemon. */
-  open(): Promise<readonly OpenLoad[]>;
+  /** Those that are not done, the one at work first. `fresh`: a process beside this one may have asked for some. */
+  open(options: { readonly fresh: boolean }): Promise<readonly OpenLoad[]>;
   /**
    * Ask for loads. Idempotent by id. One for a gap is not asked for twice while it waits; one that people want (without a gap) is done under its own id,
    * be it as the table's first load if that still waits.
@@ -136,7 +179,7 @@ export interface Loads {
   read(load: OpenLoad, columns: readonly ReadColumn[], reader: BatchReader): Promise<ReadRows>;
   /** A chunk that was read into the lake. Rejects with `load_disturbed` where the load has to begin anew. */
   apply(load: OpenLoad, chunk: Chunk, rows: ReadRows): Promise<void>;
-  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. */
+  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. Rejects with `load_large` where these are too many. */
   compare(load: OpenLoad): Promise<Places[]>;
   /**
    * One lake transaction. The lake must have all that was committed before `cut`, which must be after the last read.
@@ -145,6 +188,18 @@ export interface Loads {
   complete(load: OpenLoad, again: readonly ReadRows[], cut: string, source: SourceIdentity): Promise<Loaded>;
   /** The table is gone, or there is nothing to do for it. */
   drop(load: OpenLoad): Promise<void>;
+  /** Ids of the tables that the lake has and the source has not dropped. */
+  tables(): Promise<number[]>;
+  /** Loads that were asked for to repair a gap. */
+  ofGap(gapId: string): Promise<GapLoad[]>;
+}
+
+export interface GapLoad extends Pick<Loaded, 'missing' | 'different' | 'extra'> {
+  readonly tableId: number;
+  /** Null: not begun; or, if done, the table was gone. */
+  readonly batchId: number | null;
+  readonly horizon: string | null;
+  readonly done: boolean;
 }
 
 export interface LoadRequest {

@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { Batch, Contents, Missed, SourceIdentity } from '../model/batch.ts';
+import type { Batch, Capture, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
+import type { PausedSpan } from '../model/gap.ts';
 import type { Chunk, Leaf, LoadMode, Places, ReadColumn } from '../model/load.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, LoadProgress, LoadRequest, Source } from '../pipeline/ports.ts';
-import { connect, type Sql } from './connect.ts';
+import { arrayOf, Pool, type Sql } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
 
@@ -29,12 +30,11 @@ interface TableRow {
   options: { types?: Record<string, string>; evolve?: Evolve };
 }
 
-interface MissedRow {
-  missed: number;
-  last_missed_cut: string | null;
+interface StandingRow {
+  knows: boolean;
+  newest: FinishedBatch | null;
   epoch_start: string;
-  last_cut: string | null;
-  last_ordinal: number;
+  sentinel: boolean;
   now: string;
 }
 
@@ -44,21 +44,23 @@ interface MissedRow {
  */
 export class PostgresSource implements Source, AsyncDisposable {
   readonly #url: string;
-  readonly #sql: Sql;
-  readonly #leader: Sql;
+  readonly #pool: Pool;
+  readonly #leaderPool: Pool;
   readonly #lockTimeoutMs: number;
   readonly #rename: NonNullable<SourceOptions['rename']>;
   readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
+  readonly #takeBatch = statement('take');
   readonly #contents = statement('contents');
   readonly #stage = statement('stage');
   readonly #tables = statement('tables');
+  readonly #bufferBytes = statement('buffer_bytes');
   readonly #catalogue = statement('catalogue');
   #leaderPid: number | undefined;
 
   constructor({ url, lockTimeoutMs, rename = () => undefined }: SourceOptions) {
-    this.#sql = connect({ url, applicationName: 'sluice', lockTimeoutMs });
-    this.#leader = connect({ url, applicationName: 'sluice leader', max: 1 });
+    this.#pool = new Pool({ url, applicationName: 'sluice', lockTimeoutMs });
+    this.#leaderPool = new Pool({ url, applicationName: 'sluice leader', max: 1 });
     this.#lockTimeoutMs = lockTimeoutMs;
     this.#url = url;
     this.#rename = rename;
@@ -87,9 +89,18 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   async lead(): Promise<boolean> {
-    const [row] = await this.#leader<{ led: boolean; pid: number }[]>`
-      SELECT pg_backend_pid() AS pid, CASE WHEN pg_backend_pid() = ${this.#leaderPid ?? 0} THEN true ELSE pg_try_advisory_lock(${LEADERSHIP.toString()}::int8) END AS led`;
+    const [row] = await this.#leader<{ led: boolean; pid: number; standby: boolean }[]>`
+      SELECT pg_backend_pid() AS pid, pg_is_in_recovery() AS standby,
+        CASE WHEN pg_backend_pid() = ${this.#leaderPid ?? 0} THEN true ELSE pg_try_advisory_lock(${LEADERSHIP.toString()}::int8) END AS led`;
     this.#leaderPid = row?.led ? row.pid : undefined;
+    // It would give the lock, and refuse what comes next: to read an UNLOGGED table.
+    if (row?.standby) {
+      throw new SluiceError(
+        'source_read_only',
+        'The server is a standby',
+        'Point source.url to the primary; after a failover this passes by itself.',
+      );
+    }
     return row?.led === true;
   }
 
@@ -137,7 +148,7 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async tables(ids: readonly number[]): Promise<SourceTable[]> {
     if (ids.length === 0) return [];
-    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [[...ids]]));
+    const { tables } = one(await this.#sql.unsafe<{ tables: TableRow[] }[]>(this.#tables, [arrayOf(ids)]));
     return tables.map(({ table_id, relid, schema, name, columns, key, filled, partitions, options }) => ({
       id: table_id,
       relid,
@@ -156,7 +167,7 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   async refresh(ids: readonly number[]): Promise<void> {
     // One row, for the driver's sake: see sql/source/tables.sql.
-    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${[...ids]}::int4[]) AS t (id)`;
+    if (ids.length > 0) await this.#sql`SELECT count(audit.refresh(t.id)) FROM unnest(${arrayOf(ids)}::int4[]) AS t (id)`;
   }
 
   async catalogue(): Promise<{ versions: ReadonlyMap<number, string>; cut: string }> {
@@ -168,20 +179,42 @@ export class PostgresSource implements Source, AsyncDisposable {
     if (ids.length === 0) return [];
     // One row, for the driver's sake: see sql/source/tables.sql.
     const [row] = await this.#sql<{ found: { id: number; schema: string; name: string; state: 'off' | 'load' }[] }[]>`
-      SELECT coalesce(json_agg(c), '[]') AS found FROM audit.check_triggers(${[...ids]}::int4[]) c`;
+      SELECT coalesce(json_agg(c), '[]') AS found FROM audit.check_triggers(${arrayOf(ids)}::int4[]) c`;
     return row?.found ?? [];
   }
 
-  async missed(lastOrdinal: number): Promise<Missed> {
-    const row = one(await this.#sql.unsafe<MissedRow[]>(statement('missed'), [lastOrdinal]));
-    return {
-      missed: row.missed,
-      lastMissedCut: row.last_missed_cut,
-      epochStart: row.epoch_start,
-      lastCut: row.last_cut,
-      lastOrdinal: row.last_ordinal,
-      now: row.now,
-    };
+  async standing(batch: string | null): Promise<Standing> {
+    const { knows, newest, epoch_start, sentinel, now } = one(await this.#sql.unsafe<StandingRow[]>(statement('standing'), [batch]));
+    return { knows, newest, epochStart: epoch_start, sentinel, now };
+  }
+
+  async bufferBytes(): Promise<number> {
+    return one(await this.#sql.unsafe<{ bytes: number }[]>(this.#bufferBytes)).bytes;
+  }
+
+  async captures(): Promise<Capture[]> {
+    const rows = await this.#sql.unsafe<Capture[]>(statement('captures'));
+    return rows.map((row) => ({ ...row }));
+  }
+
+  async pause(ids: readonly number[]): Promise<void> {
+    await this.#sql`SELECT audit.pause(${arrayOf(ids)}::int4[])`;
+  }
+
+  async resume(ids: readonly number[]): Promise<void> {
+    await this.#sql`SELECT audit.resume(${arrayOf(ids)}::int4[])`;
+  }
+
+  async pausedSpans(): Promise<PausedSpan[]> {
+    const rows = await this.#sql<(Omit<PausedSpan, 'afterXid'> & { after_xid: string })[]>`
+      SELECT epoch, to_json(paused_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS from, to_json(resumed_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS to,
+        table_ids AS tables, after_xid::text AS after_xid
+      FROM audit.paused_spans()`;
+    return rows.map(({ after_xid, ...span }) => ({ ...span, afterXid: BigInt(after_xid) }));
+  }
+
+  async forgetPause({ afterXid }: PausedSpan): Promise<void> {
+    await this.#sql`SELECT audit.forget_pause(${afterXid.toString()}::xid8)`;
   }
 
   async leaves(tableId: number): Promise<Leaf[]> {
@@ -197,15 +230,13 @@ export class PostgresSource implements Source, AsyncDisposable {
     return this.#readerOf(`SELECT * FROM audit.read_rows(${tableId}, ${of.relid}, ${ways}, ${range}) AS r (place text${arrives.join('')})`);
   }
 
-  async now(): Promise<{ at: string; horizon: string }> {
-    const rows = await this.#sql<{ at: string; horizon: string }[]>`
-      SELECT to_json(clock_timestamp() AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS at, pg_snapshot_xmin(pg_current_snapshot())::text AS horizon`;
-    return { ...one(rows) };
+  async now(): Promise<string> {
+    return one(await this.#sql<{ now: string }[]>`SELECT to_json(clock_timestamp() AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS now`).now;
   }
 
-  async requestedLoads({ begun } = { begun: false }): Promise<LoadRequest[]> {
+  async requestedLoads(): Promise<LoadRequest[]> {
     const rows = await this.#sql<{ id: string; tableId: number; mode: LoadMode; sample: number | null }[]>`
-      SELECT load_id AS id, table_id AS "tableId", mode, sample FROM audit.load WHERE done_at IS NULL AND (began_at IS NOT NULL) = ${begun} ORDER BY requested_at`;
+      SELECT load_id AS id, table_id AS "tableId", mode, sample FROM audit.load WHERE done_at IS NULL ORDER BY requested_at`;
     return rows.map((row) => ({ ...row, gapId: null }));
   }
 
@@ -217,21 +248,44 @@ export class PostgresSource implements Source, AsyncDisposable {
     await this.#sql`SELECT audit.report_load(${id}::uuid, ${JSON.stringify(progress)}::text::jsonb)`;
   }
 
-  async beginEpoch(): Promise<void> {
-    await this.#sql`SELECT audit.begin_epoch()`;
+  async finished(below?: number): Promise<FinishedBatch[]> {
+    return one(await this.#sql.unsafe<{ finished: FinishedBatch[] }[]>(statement('finished'), [below ?? null])).finished;
+  }
+
+  async beginEpoch(next: string): Promise<void> {
+    await this.#sql`SELECT audit.begin_epoch(${next}::uuid)`;
+  }
+
+  async currentXid(): Promise<bigint> {
+    // The snapshot's own upper end is one past the last transaction that has ended, and one that runs may be above it.
+    return BigInt(one(await this.#sql<{ xid: string }[]>`SELECT pg_current_xact_id()::text AS xid`).xid);
+  }
+
+  async oldestXid(): Promise<bigint> {
+    return BigInt(one(await this.#sql<{ xid: string }[]>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid`).xid);
+  }
+
+  async advance(seq: string): Promise<boolean> {
+    return one(await this.#sql<{ moved: boolean }[]>`SELECT audit.advance(${seq}::int8) AS moved`).moved;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#sql.end({ timeout: 1 }), this.#leader.end({ timeout: 1 })]);
+    await Promise.all([this.#pool.end(), this.#leaderPool.end()]);
   }
 
+  get #sql(): Sql {
+    return this.#pool.sql;
+  }
+
+  get #leader(): Sql {
+    return this.#leaderPool.sql;
+  }
+
+  /** One statement, and so one transaction: where the connection breaks within a block, the driver writes its ROLLBACK to a socket that is gone. */
   async #take(procedure: 'audit.swap' | 'audit.move'): Promise<Batch | undefined> {
-    return this.#sql.begin(async (tx) => {
-      const [taken] = await tx.unsafe<{ id: string | null }[]>(`SELECT id FROM ${procedure}($1)`, [this.#lockTimeoutMs]);
-      if (!taken?.id) return undefined;
-      const [row] = await tx.unsafe<Batch[]>(this.#openBatch);
-      return row && { ...row };
-    });
+    const take = this.#takeBatch.replace('FROM {procedure}', `FROM ${procedure}`);
+    const [row] = await this.#sql.unsafe<(Batch | { id: null })[]>(take, [this.#lockTimeoutMs]);
+    return row === undefined || row.id === null ? undefined : { ...row };
   }
 }
 

@@ -197,6 +197,11 @@ const PROBLEMS: Record<TableProblem, { level: 'warning' | 'error'; what: string;
     what: 'has triggers that are disabled: changes are not captured',
     remedy: 'ALTER TABLE … ENABLE TRIGGER, for each of them.',
   },
+  paused: {
+    level: 'error',
+    what: 'is not captured for the moment, because the lake was away and the buffer too large (disk_guard)',
+    remedy: 'Let the daemon reach the lake: capture goes on by itself once the buffer is delivered. The gap is named in sluice.gap.',
+  },
   drifted: {
     level: 'warning',
     what: 'has rows that changed without a trigger',

@@ -62,11 +62,14 @@ async function appliedMigrations(client: pg.Client): Promise<string[]> {
   return applied.rows.map((row) => row.name);
 }
 
-/** Rewrites the buffer pair under an exclusive lock where it is not as asked, so only then. */
+/**
+ * Rewrites the buffer pair under an exclusive lock where it is not as asked, so only then. The sentinel goes with it: it says whether the buffer was emptied,
+ * and would be gone after a crash that a logged buffer outlives.
+ */
 async function setPersistence(client: pg.Client, buffer: 'unlogged' | 'logged'): Promise<void> {
   const wanted = buffer === 'logged' ? 'p' : 'u';
   const { rows } = await client.query<{ name: string }>(
-    "SELECT relname AS name FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relname IN ('cdc', 'cdc_old') AND relpersistence <> $1",
+    "SELECT relname AS name FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relname IN ('cdc', 'cdc_old', 'sentinel') AND relpersistence <> $1",
     [wanted],
   );
   for (const { name } of rows) await client.query(`ALTER TABLE audit.${name} SET ${buffer === 'logged' ? 'LOGGED' : 'UNLOGGED'}`);

@@ -3,7 +3,7 @@ import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
 
 /** What keeps a tracked table's changes from the log; null: nothing. See sql/audit.status.view.sql. */
-export type TableProblem = 'dropped' | 'partition' | 'refused' | 'bypassed' | 'disabled' | 'unproved' | 'drifted';
+export type TableProblem = 'dropped' | 'partition' | 'refused' | 'bypassed' | 'disabled' | 'paused' | 'unproved' | 'drifted';
 
 export interface TableStatus {
   readonly schema: string;
@@ -65,7 +65,8 @@ export async function readTables(sql: Sql): Promise<TableStatus[]> {
   const rows = await sql<TableStatus[]>`
     SELECT schema_name AS schema, table_name AS name, table_id AS id, capture, key, problem, context, stale,
       coalesce(CASE problem WHEN 'bypassed' THEN missing WHEN 'disabled' THEN disabled WHEN 'drifted' THEN drift WHEN 'refused' THEN ARRAY[refusal]
-        WHEN 'unproved' THEN faults END, '{}') AS details
+        WHEN 'unproved' THEN faults
+        WHEN 'paused' THEN ARRAY['since ' || date_trunc('second', paused_at)] END, '{}') AS details
     FROM audit.status ORDER BY 1, 2`;
   return rows.map((row) => ({ ...row }));
 }

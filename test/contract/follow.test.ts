@@ -22,14 +22,10 @@ test.each(MIRRORS)('DDL on a table without changes is followed: %s', { timeout: 
   await mirror.expectState('item', 'other');
   expect(
     await mirror.query(
-      "SELECT batch_id, change FROM sluice.schema_change WHERE table_name = 'item' AND change <> 'table_added' ORDER BY ALL",
+      `SELECT c.change, b.kind, b."rows" FROM sluice.schema_change AS c JOIN sluice.batch AS b USING (batch_id)
+       WHERE table_name = 'item' AND change <> 'table_added' ORDER BY ALL`,
     ),
-  ).toEqual([
-    { batch_id: 2, change: 'column_added' },
-    { batch_id: 2, change: 'column_dropped' },
-    { batch_id: 2, change: 'column_renamed' },
-  ]);
-  expect(await mirror.query('SELECT kind, "rows" FROM sluice.batch WHERE batch_id = 2')).toEqual([{ kind: 'schema', rows: 0 }]);
+  ).toEqual(['column_added', 'column_dropped', 'column_renamed'].map((change) => ({ change, kind: 'schema', rows: 0 })));
   await mirror.drain();
   await mirror.run('ANALYZE item');
   await mirror.run('VACUUM item');

@@ -10,6 +10,7 @@ import type { Row } from '../../src/lake/rows.ts';
 import { forgetStage, stageWith } from '../../src/lake/stage.ts';
 import type { Batch, Contents, SourceIdentity, Staged } from '../../src/model/batch.ts';
 import { SluiceError } from '../../src/model/error.ts';
+import type { Gap } from '../../src/model/gap.ts';
 import type { Lake } from '../../src/pipeline/ports.ts';
 import { testEngine } from '../lake/support.ts';
 
@@ -139,7 +140,7 @@ export function lakeContract(
         { seq: 10, op: 'U', data: '{"a":"\\u0000","b":12345678901234567890.123456789012345678,"e":"🦆\\n"}' },
       ]);
       const applied = await lake.apply(batch, staged, [], identity);
-      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 3, firstSeq: '10', lastSeq: '9007199254740993', changed: [] });
+      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 3, firstSeq: '10', lastSeq: '9007199254740993', changed: [], quiet: true });
       expect(await see('SELECT * EXCLUDE (dl_ts, cdc_uuid, context, table_id) FROM cdc ORDER BY cdc_seq')).toEqual([
         {
           cdc_ts: '2026-11-21 10:00:00.123456+00',
@@ -175,8 +176,8 @@ export function lakeContract(
           'SELECT count(DISTINCT c.dl_ts) AS n, bool_and(c.dl_ts = b.dl_ts) AS same FROM cdc c JOIN sluice.batch b USING (batch_id)',
         ),
       ).toEqual([{ n: 1, same: true }]);
-      expect(await lake.find(batch.id)).toEqual(applied);
-      expect(await lake.source()).toEqual({ ...identity, lastOrdinal: batch.ordinal, lastCut: batch.cut });
+      expect(await lake.find(batch.id)).toEqual({ ...applied, quiet: false });
+      expect(await lake.source()).toEqual({ ...identity, batch: batch.id, lastCut: batch.cut, lastSeq: applied.lastSeq });
     });
 
     test('a new lake holds nothing; its uuid is made once', async () => {
@@ -191,8 +192,8 @@ export function lakeContract(
     test('an empty batch writes its ledger row', async () => {
       const batch = newBatch('move');
       const applied = await lake.apply(batch, await stage(engine, batch, []), [], identity);
-      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 0, firstSeq: null, lastSeq: null, changed: [] });
-      expect(await lake.find(batch.id)).toEqual(applied);
+      expect(applied).toEqual({ id: batch.id, batchId: 1, rows: 0, firstSeq: null, lastSeq: null, changed: [], quiet: true });
+      expect(await lake.find(batch.id)).toEqual({ ...applied, quiet: false });
     });
 
     test('a batch that the ledger has is refused, also by another process, and the lake goes on', async () => {
@@ -328,30 +329,91 @@ export function lakeContract(
       ]);
     });
 
-    test('a gap is recorded once per epoch', async () => {
-      const gap = { epoch: randomUUID(), from: '2026-11-21T09:00:00.000001Z', to: '2026-11-21T09:05:00Z', cause: 'crash' };
-      expect(await lake.recordGap(gap)).toBe(true);
-      expect(await lake.recordGap(gap)).toBe(false);
-      await lake.recordGap({ ...gap, epoch: randomUUID() });
-      expect(await see('SELECT cause, from_ts FROM sluice.gap')).toEqual(
-        Array(2).fill({ cause: 'crash', from_ts: '2026-11-21 09:00:00.000001+00' }),
-      );
+    const gapOf = (epoch: string, more: Partial<Gap> = {}): Gap => ({
+      epoch,
+      from: '2026-11-21T09:00:00.000001Z',
+      to: '2026-11-21T09:05:00.000000Z',
+      cause: 'source_crash',
+      ...more,
+    });
+
+    test('a gap is open until it is closed with what its repair has found; both are idempotent', async () => {
+      const [epoch, other] = [randomUUID(), randomUUID()];
+      expect(await lake.gaps()).toEqual([]);
+      expect(await lake.recordGap(gapOf(epoch, { afterXid: 2n ** 60n }))).toBe(true);
+      expect(await lake.recordGap(gapOf(epoch, { to: '2026-11-21T09:06:00Z', afterXid: 2n ** 60n + 1n }))).toBe(false);
+      await lake.recordGap(gapOf(other, { cause: 'paused', tables: [2, 1] }));
+      expect(await lake.recordGap(gapOf(other, { cause: 'paused', tables: [1, 2] }))).toBe(false);
+      const open = await lake.gaps();
+      const common = { gapId: expect.stringMatching(/^[0-9a-f-]{36}$/), afterBatch: 0 };
+      expect(open).toEqual([
+        { ...gapOf(epoch), ...common, to: '2026-11-21T09:06:00.000000Z', tables: null, afterXid: 2n ** 60n + 1n },
+        { ...gapOf(other), ...common, cause: 'paused', tables: [1, 2], afterXid: null },
+      ]);
       const batch = newBatch();
       expect(await lake.apply(batch, await stage(engine, batch, []), [], identity)).toMatchObject({ batchId: 1 });
+      const counts = { missing: 3, different: 2, extra: 1 };
+      expect(await lake.closeGap(open[0]?.gapId ?? '', counts)).toBe(true);
+      expect(await lake.closeGap(open[0]?.gapId ?? '', { missing: 0, different: 0, extra: 0 })).toBe(false);
+      expect(await lake.gaps()).toHaveLength(1);
+      const [seen] = await see(
+        'SELECT cause, missing, different, extra, closed_ts >= noted_ts AS closed, from_ts FROM sluice.gap WHERE closed_ts IS NOT NULL',
+      );
+      expect(seen).toEqual({ cause: 'source_crash', ...counts, closed: true, from_ts: '2026-11-21 09:00:00.000001+00' });
+      // The same once more, after it was repaired, is another one.
+      expect(await lake.recordGap(gapOf(epoch))).toBe(true);
+      expect((await lake.gaps())[1]).toMatchObject({ epoch, afterBatch: 1 });
     });
 
     test('a gap of a restored source or of another lake hides no crash of the same epoch', async () => {
-      const gap = { epoch: randomUUID(), from: '2026-11-21T09:00:00Z', to: '2026-11-21T09:05:00Z' };
-      await lake.recordGap({ ...gap, cause: 'source_restored' });
-      await lake.recordGap({ ...gap, to: '2026-11-21T09:06:00Z', cause: 'source_restored' });
-      await lake.recordGap({ ...gap, cause: 'other_lake' });
-      await lake.recordGap({ ...gap, cause: 'source_crash' });
-      await lake.recordGap({ ...gap, cause: 'new_epoch' });
-      expect((await see('SELECT cause FROM sluice.gap ORDER BY cause')).map((row) => row.cause)).toEqual([
-        'other_lake',
-        'source_crash',
-        'source_restored',
-      ]);
+      const epoch = randomUUID();
+      const causes = ['source_restored', 'source_restored', 'other_lake', 'source_crash', 'new_epoch'];
+      const recorded: boolean[] = [];
+      for (const cause of causes) recorded.push(await lake.recordGap(gapOf(epoch, { cause })));
+      expect(recorded).toEqual([true, false, true, true, true]);
+    });
+
+    test('what is noted or closed while another writer was at work is refused', async () => {
+      await lake.recordGap(gapOf(randomUUID()));
+      const [open] = await lake.gaps();
+      const batch = newBatch();
+      const other = another();
+      await lake.release();
+      await other.lake.acquire();
+      await other.lake.apply(batch, await stage(other.engine, batch, []), [], identity);
+      await other.lake.close();
+      if (isExclusive(place.config)) return; // it had to be opened again, and so looked again
+      await expect(lake.closeGap(open?.gapId ?? '', { missing: 0, different: 0, extra: 0 })).rejects.toMatchObject({
+        code: 'lake_conflict',
+      });
+      await lake.acquire();
+      expect(await lake.gaps()).toHaveLength(1);
+    });
+
+    test('the lake remembers where the source stood at the last gap: that of batches after it counts again', async () => {
+      const stand = { epoch: 'b8a9b5f0-0000-4000-8000-000000000002', timeline: 2, batch: randomUUID() };
+      const elsewhere = randomUUID();
+      await lake.recordGap(gapOf(identity.epoch, { cause: 'other_lake', source: { ...stand, batch: elsewhere } }));
+      expect(await lake.source()).toBeUndefined();
+      const [first, second] = [newBatch(), newBatch()];
+      await lake.apply(first, await stage(engine, first, [{ seq: 7, data: '{}' }]), [], identity);
+      expect(await lake.source()).toEqual({ ...identity, batch: first.id, lastCut: first.cut, lastSeq: '7' });
+      await lake.recordGap(gapOf(identity.epoch, { source: stand }));
+      const after = { systemIdentifier: identity.systemIdentifier, database: identity.database, lastCut: first.cut, lastSeq: '7' };
+      expect(await lake.source()).toEqual({ ...after, ...stand });
+      await lake.recordGap(gapOf(identity.epoch, { cause: 'paused', tables: [1] }));
+      expect(await lake.source()).toEqual({ ...after, ...stand });
+      await lake.apply(second, await stage(engine, second, [{ seq: 3, data: '{}' }]), [], { ...identity, epoch: stand.epoch });
+      expect(await lake.source()).toEqual({ ...identity, epoch: stand.epoch, batch: second.id, lastCut: second.cut, lastSeq: '7' });
+      expect((await lake.accounted([first.id, randomUUID(), stand.batch, elsewhere])).sort()).toEqual(
+        [first.id, stand.batch, elsewhere].sort(),
+      );
+    });
+
+    test('where transactions are numbered from lower on again, no open gap waits for a higher one', async () => {
+      for (const afterXid of [5n, 900n, null]) await lake.recordGap(gapOf(randomUUID(), { afterXid }));
+      await lake.capGaps(100n);
+      expect((await lake.gaps()).map(({ afterXid }) => afterXid)).toEqual([5n, 100n, null]);
     });
 
     test('acquire and release are idempotent; without acquire nothing is done', async () => {

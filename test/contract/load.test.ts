@@ -36,3 +36,44 @@ test('a row that PostgreSQL takes for JSON and DuckDB does not is noted as lost,
     { id: 2, doc: '{}' },
   ]);
 });
+
+test.each(MIRRORS)('a rebuild keeps what was loaded, in its place among changes and DDL: %s', { timeout: 120_000 }, async (kind) => {
+  await using mirror = await openMirror(sharedPostgres(18), kind);
+  await mirror.run(
+    "CREATE TABLE item (id int PRIMARY KEY, v text, gone text); INSERT INTO item SELECT g, 'v' || g, 'gone' FROM generate_series(1, 20) g",
+  );
+  await mirror.track('item');
+  await mirror.drain();
+  await mirror.run("UPDATE item SET v = 'changed' WHERE id = 1; DELETE FROM item WHERE id = 2");
+  await mirror.drain();
+  await mirror.run('ALTER TABLE item RENAME COLUMN v TO w; ALTER TABLE item DROP COLUMN gone; ALTER TABLE item ADD COLUMN x int DEFAULT 7');
+  await mirror.run("UPDATE item SET w = 'renamed' WHERE id = 3");
+  await mirror.drain();
+  await mirror.damage(
+    'DELETE FROM lake.public.item WHERE id IN (5, 6)',
+    "UPDATE lake.public.item SET w = 'damaged' WHERE id = 7",
+    "INSERT INTO lake.public.item VALUES (99, 'too much', 1)",
+  );
+  expect(await mirror.load('item', 'repair')).toEqual({ rows: 19, missing: 2, different: 1, extra: 1 });
+  await mirror.expectState('item');
+  await mirror.run("UPDATE item SET w = 'last' WHERE id IN (5, 8)");
+  await mirror.drain();
+  const log = await mirror.query('SELECT * FROM public_changes.item ORDER BY ALL');
+  await mirror.damage('DELETE FROM lake.public.item');
+  await mirror.rebuild('item');
+  await mirror.expectState('item');
+  expect(await mirror.query('SELECT * FROM public_changes.item ORDER BY ALL')).toEqual(log);
+  await mirror.drain();
+  await mirror.expectState('item');
+  expect(await mirror.load('item', 'full')).toMatchObject({ rows: 19, missing: 19 });
+  await mirror.run('DELETE FROM item WHERE id = 9');
+  await mirror.drain();
+  await mirror.expectState('item');
+  await mirror.rebuild('item');
+  await mirror.expectState('item');
+  expect(await mirror.load('item', 'reset')).toMatchObject({ rows: 18, missing: 18 });
+  await mirror.expectState('item');
+  expect(await mirror.query('SELECT _op AS op, count(*) AS n FROM public_changes.item GROUP BY ALL')).toEqual([{ op: 'R', n: 18 }]);
+  await mirror.rebuild('item');
+  await mirror.expectState('item');
+});

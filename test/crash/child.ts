@@ -21,6 +21,10 @@ export interface ChildOptions {
   readonly daemon?: boolean;
   /** With a point: drain until the buffer is empty, if the point isn't reached before. */
   readonly once?: boolean;
+  /** See ComposeOptions. */
+  readonly chunkRows?: number;
+  /** Of the log; default: info. */
+  readonly level?: string;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
@@ -32,8 +36,8 @@ function at(point: CrashPoint): void {
 }
 
 await withTempDirectory(loadConfig({ file: options.config, env: process.env, cwd: process.cwd(), flags: {} }), async (config) => {
-  const log = pino({ level: 'info' }, pino.destination({ fd: 2, sync: true }));
-  await using composition = await composeForTest({ config, log, at });
+  const log = pino({ level: options.level ?? 'info' }, pino.destination({ fd: 2, sync: true }));
+  await using composition = await composeForTest({ config, log, at, chunkRows: options.chunkRows });
   const { ports } = composition;
   if (options.once || (options.point === undefined && !options.daemon)) {
     await drainOnce({ ports, log });

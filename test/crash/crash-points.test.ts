@@ -1,16 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { CRASH_POINTS } from '../../src/pipeline/index.ts';
 import { sharedPostgres } from '../support/shared.ts';
+import { expectStateEqualsTable } from '../support/state.ts';
 import { createScene, LAKES, Workload } from './scene.ts';
 
-/** Points that only a source crash leads to; source-crash.test.ts visits them. Those of follow: test/contract/follow.test.ts. */
+/** Points that only a source crash leads to; source-crash.test.ts visits them. Those of follow: test/contract/follow.test.ts; of the guard and of retention: guard.test.ts. */
 const AFTER_SOURCE_CRASH = ['before-gap', 'after-gap', 'before-epoch', 'after-epoch'];
 
 /** Swap, move and settle are over before the lake comes in: one kind of lake is enough for them. */
 const WITHOUT_LAKE = /-(swap|move|settle)$/;
 
 describe.each(LAKES)('invariants 1 and 2 hold for kill -9 of the daemon, %s', (kind) => {
-  const points = CRASH_POINTS.filter((point) => !AFTER_SOURCE_CRASH.includes(point) && !point.endsWith('-follow'));
+  const points = CRASH_POINTS.filter(
+    (point) => !AFTER_SOURCE_CRASH.includes(point) && !/-(follow|pause|resume|paused-gap|retain)$/.test(point),
+  );
   test.each(points.filter((point) => kind === LAKES[0] || !WITHOUT_LAKE.test(point)))('%s', async (point) => {
     await using scene = await createScene(sharedPostgres(), kind);
     const workload = new Workload(scene.sql);
@@ -34,6 +37,7 @@ describe.each(LAKES)('invariants 1 and 2 hold for kill -9 of the daemon, %s', (k
     await scene.drain();
     expect(workload.committed).toBeGreaterThan(10);
     expect(await scene.verify()).toBeGreaterThan(20);
+    for (const name of ['item', 'part', 'journal']) await expectStateEqualsTable(scene.sql, scene.query, 'public', name);
     const [open] = await scene.sql`SELECT count(*)::int AS n FROM audit.batch WHERE state = 'open'`;
     expect(open?.n).toBe(0);
   });

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { LoadMode } from '../../src/model/load.ts';
 import { CRASH_POINTS } from '../../src/pipeline/index.ts';
 import { type Program, program } from '../pg/programs.ts';
 import type { Answer, Fate, Place } from './mortal-daemon.ts';
@@ -14,7 +15,9 @@ export type Action =
   | { readonly do: 'cut' }
   /** Begin a long transaction, or write once more in it: it holds the buffer, so batches are moved. */
   | { readonly do: 'hold' }
-  | { readonly do: 'let go'; readonly end: 'commit' | 'rollback' };
+  | { readonly do: 'let go'; readonly end: 'commit' | 'rollback' }
+  /** Somebody asks for a load of the program's table of this number. */
+  | { readonly do: 'load'; readonly table: number; readonly mode: Exclude<LoadMode, 'fill'> };
 
 /** A random program with random actions: each before a transaction, or inside one, after one of its steps. */
 export interface CrashProgram {
@@ -27,7 +30,7 @@ export interface CrashProgram {
 export const slots = ({ transactions }: Program): number => transactions.reduce((count, { steps }) => count + 1 + steps.length, 0);
 
 /** Points that a drain meets; the others only after a crash of the source. */
-const POINTS = CRASH_POINTS.filter((point) => !/-(?:gap|epoch)$/.test(point));
+const POINTS = CRASH_POINTS.filter((point) => !/-(?:gap|epoch|pause|resume|retain)$/.test(point));
 
 const daemon = fc.constantFrom<0 | 1>(0, 1);
 const hit = fc.constantFrom(1, 1, 1, 2);
@@ -46,6 +49,12 @@ const drain = (fate: fc.Arbitrary<Fate | undefined>): fc.Arbitrary<Action> =>
   fc.record({ daemon, fate }).map(({ fate: drawn, ...rest }) => ({ do: 'drain', ...rest, ...(drawn ? { fate: drawn } : {}) }));
 const hold: fc.Arbitrary<Action> = fc.constant({ do: 'hold' });
 const letGo: fc.Arbitrary<Action> = fc.constantFrom('commit', 'commit', 'rollback').map((end) => ({ do: 'let go', end }));
+
+const load: fc.Arbitrary<Action> = fc.record({
+  do: fc.constant('load' as const),
+  table: fc.nat(2),
+  mode: fc.constantFrom('compare', 'full', 'reset', 'verify', 'repair'),
+});
 
 /** An action, and how many slots after the one before it. */
 interface Timed {
@@ -81,6 +90,38 @@ const overtaken: fc.Arbitrary<Timed[]> = fc
     ];
   });
 
+/** A load that dies, stalls or is overtaken at each of its steps. */
+const loaded: fc.Arbitrary<Timed[]> = fc
+  .tuple(
+    load,
+    fc.array(
+      fc.record({
+        after: fc.nat(2),
+        daemon,
+        is: fc.constantFrom('dies' as const, 'stalls' as const),
+        at: fc.constantFrom<Place>(
+          'before-load',
+          'after-load',
+          'before-chunk',
+          'after-chunk',
+          'before-complete',
+          'after-complete',
+          'in-lake',
+        ),
+        hit: fc.integer({ min: 1, max: 4 }),
+        cut: fc.boolean(),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+  )
+  .map(([action, deaths]) => [
+    { after: 0, action },
+    ...deaths.flatMap(({ after, daemon: seat, is, at, hit: times, cut }): Timed[] => [
+      { after, action: { do: 'drain', daemon: seat, fate: { is, at, hit: times } } },
+      ...(cut ? [{ after: 0, action: { do: 'cut' } as const }] : []),
+    ]),
+  ]);
+
 /** For daemons that live in this process. */
 const anything = fc.oneof(
   { weight: 4, arbitrary: one(drain(fc.constant(undefined))) },
@@ -93,6 +134,7 @@ const anything = fc.oneof(
   { weight: 1, arbitrary: one(hold) },
   { weight: 1, arbitrary: one(letGo) },
   { weight: 6, arbitrary: overtaken },
+  { weight: 8, arbitrary: loaded },
 );
 
 /** For daemons that are processes, where each action takes a second. */
@@ -101,6 +143,7 @@ const kills = fc.oneof(
   { weight: 5, arbitrary: one(drain(fc.record({ is: fc.constant('dies' as const), at: point, hit }))) },
   { weight: 1, arbitrary: one(hold) },
   { weight: 1, arbitrary: one(letGo) },
+  { weight: 2, arbitrary: one(load) },
 );
 
 const crashProgram = (actions: fc.Arbitrary<Timed[]>, length: { minLength: number; maxLength: number }): fc.Arbitrary<CrashProgram> =>

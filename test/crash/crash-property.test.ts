@@ -17,7 +17,7 @@ import { createScene, LAKES, type LakeKind, type Scene } from './scene.ts';
  * - holds exactly what the committed transactions captured, every cdc_seq once, and so nothing of one that was rolled back;
  * - replayed in its order (batch_id, cdc_seq) equals every table;
  * - equals, as typed state and as what the history has as current, every table (invariant 3), but for partitions that were truncated by hash;
- * - and no gap was named, for nothing was lost.
+ * - and no gap was named, for nothing was lost; loads, which begin and die at any moment, change nothing of all this, and find no difference.
  * Nothing waits for the other: a daemon that waited for a lock of the program's transaction, or a schema change that waited for a daemon, fails.
  *
  * SLUICE_PROPERTY_SECONDS: how long to search, over all tests of this file. SLUICE_PROPERTY_SEED: repeat a run (the failure prints it).
@@ -248,7 +248,10 @@ class Arena implements AsyncDisposable {
         for (const { action } of bySlot.get(slot++) ?? []) {
           if (action.do === 'hold') await application.hold();
           else if (action.do === 'let go') await application.letGo(action.end);
-          else await daemons.act(action);
+          else if (action.do === 'load') {
+            const name = program.tables[action.table % program.tables.length] ?? '';
+            await sql`SELECT audit.request_load(table_id, ${action.mode}) FROM audit.tracked_table WHERE relid = to_regclass(${name})`;
+          } else await daemons.act(action);
         }
       };
       for (const transaction of program.transactions) {
@@ -284,6 +287,9 @@ class Arena implements AsyncDisposable {
       await expectStateEqualsTable(this.#scene.sql, this.#scene.query, 'public', name);
     }
     expect(await this.#scene.sql`SELECT FROM audit.batch WHERE state = 'open'`).toHaveLength(0);
+    expect(await daemons.query('SELECT mode, began_ts FROM sluice.load WHERE done_ts IS NULL'), 'loads that are not done').toEqual([]);
+    const found = await daemons.query('SELECT * FROM sluice.difference');
+    expect(found, 'differences though nothing was lost').toEqual([]);
     const last = rows.at(-1) ?? { gaps: 0, batch: this.#lastBatch };
     expect(last.gaps, 'gaps named, though nothing was lost').toBe(0);
     this.#lastBatch = last.batch;

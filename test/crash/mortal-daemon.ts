@@ -5,12 +5,14 @@ import { chooseStager, type Engine, extensionsFor, loadExtensions, openEngine, o
 import { classify } from '../../src/model/fault.ts';
 import {
   type CrashPoint,
+  createLoader,
   createTaker,
   createWatch,
   type Drained,
   type DrainPorts,
   drain,
   type Lake,
+  type Loader,
   matchLake,
   type Source,
 } from '../../src/pipeline/index.ts';
@@ -51,6 +53,7 @@ const LOCK_TIMEOUT_MS = 5;
 export class MortalDaemon {
   readonly #config: Config;
   #ports!: DrainPorts;
+  #loader!: Loader;
   #source!: PostgresSource;
   #engine!: Engine;
   #fate: Fate | undefined;
@@ -73,13 +76,14 @@ export class MortalDaemon {
     const engine = await openEngine({ memoryLimit, threads: 1, log: silent, ...(tempDirectory === undefined ? {} : { tempDirectory }) });
     await loadExtensions(engine, extensionsFor(lakeConfig, 'fifo'), placesFor(config));
     const gated = daemon.#gateEngine(engine);
-    const { stager } = await chooseStager(gated, placesFor(config), config.staging, streamRowsOf(config));
+    const { stager, rows } = await chooseStager(gated, placesFor(config), config.staging, streamRowsOf(config));
     const at = (point: CrashPoint) => daemon.#reach(point);
     daemon.#engine = engine;
     daemon.#source = new PostgresSource({ url: config.source.url, lockTimeoutMs: LOCK_TIMEOUT_MS });
     const source = daemon.#gateSource(daemon.#source);
-    const lake = daemon.#watchLake(openLake(gated, lakeConfig));
+    const lake = daemon.#watchLake(openLake(gated, lakeConfig, rows));
     const taker = createTaker({ source, log: silent, at, lockTimeoutMs: LOCK_TIMEOUT_MS });
+    daemon.#loader = createLoader({ source, lake, log: silent, at, readers: 2, chunkRows: 4 });
     daemon.#ports = { source, lake, stager, taker, watch: createWatch({ source, log: silent }), log: silent, at };
     return daemon;
   }
@@ -137,8 +141,11 @@ export class MortalDaemon {
       if (!this.#leading) await matchLake(this.#ports);
       this.#leading = true;
       let drained: Drained;
-      do drained = await drain(this.#ports, { watchNow: true });
-      while (drained.kind === 'batch');
+      let loading: boolean;
+      do {
+        drained = await drain(this.#ports, { watchNow: true });
+        loading = await this.#loader.step(drained);
+      } while (loading || drained.kind === 'batch');
       return 'done';
     } catch (error) {
       this.#leading = false;

@@ -207,6 +207,13 @@ test.each(LAKES)('an excluded or masked value is searched for everywhere and fou
   commands.push(log);
   await sql.unsafe(`INSERT INTO plain (id, kept, x, h) VALUES (8999, '${kept.text}', '${secret.text}', '${secret.text}')`);
   await run('run', '--once');
+  for (const mode of ['full', 'verify', 'reset']) {
+    await sql`SELECT audit.request_load(table_id, ${mode}) FROM audit.tracked_table`;
+    await run('run', '--once');
+    search(`lake after ${mode}`, await lakeTexts(lake));
+  }
+  const [loaded] = await lake.ok<{ n: number }[]>('query', "SELECT count(*) AS n FROM public_changes.plain WHERE _op = 'R'");
+  expect(loaded?.n).toBeGreaterThan(30);
   await run('status');
   await run('doctor');
   await run('rebuild', 'public.plain');

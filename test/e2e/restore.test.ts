@@ -1,15 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { connect, install, readStatus, track } from '../../src/source/index.ts';
 import { freshDatabase, startPostgres } from '../support/postgres.ts';
+import { toolFolder } from '../support/tools.ts';
 
-/** pg_dump and psql of Debian's packages; the embedded servers come without them. */
-const BIN = existsSync('/usr/lib/postgresql')
-  ? readdirSync('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`)
-  : [];
-const bin = BIN.find((folder) => existsSync(`${folder}/pg_dump`));
+const bin = toolFolder('pg_dump');
 const run = promisify(execFile);
 
 test.skipIf(bin === undefined)(`a tracked database is dumped and restored without an error${bin ? '' : ' (no pg_dump here)'}`, async () => {

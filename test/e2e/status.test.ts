@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ColumnType } from '../../src/cli/column-types.ts';
+import { openEngine, openLake } from '../../src/lake/index.ts';
+import { silent } from '../lake/support.ts';
 import { deploy } from '../support/deployment.ts';
 import { sharedPostgres } from '../support/shared.ts';
 
@@ -96,4 +99,35 @@ test('status, status --types, doctor and track tell how each table is held', { t
   const stopped = await lake.run('run', '--once', '--json');
   expect(stopped.code).toBe(1);
   expect(stopped.log).toContain('"schema_changed"');
+});
+
+test('status shows gaps, open and repaired, with what their repair found', async () => {
+  await using lake = await deploy(sharedPostgres(), { kind: 'DuckDB file' });
+  await lake.sql`CREATE TABLE item (id int PRIMARY KEY)`;
+  await lake.ok('install');
+  await lake.ok('track', 'public.*');
+  await lake.sql`INSERT INTO item VALUES (1)`;
+  await lake.ok('run', '--once');
+  expect((await lake.run('status')).stdout).toMatch(/gaps +none/);
+
+  const engine = await openEngine({ log: silent });
+  const held = openLake(engine, { type: 'duckdb', path: join(lake.folder, 'lake', 'lake.duckdb') });
+  await held.acquire();
+  const span = { from: '2026-03-01T10:00:00Z', to: '2026-03-01T10:01:00Z' };
+  await held.recordGap({ ...span, epoch: 'a', cause: 'source_crash' });
+  await held.closeGap((await held.gaps())[0]?.gapId ?? '', { missing: 3, different: 2, extra: 1 });
+  await held.recordGap({ ...span, epoch: 'b', cause: 'paused', tables: [1, 99] });
+  await held.close();
+  await engine.close();
+
+  const { gaps } = await lake.ok<{ gaps: Record<string, unknown>[] }>('status');
+  expect(gaps).toEqual([
+    expect.objectContaining({ cause: 'source_crash', tables: null, missing: 3, different: 2, extra: 1, closed_ts: expect.any(String) }),
+    expect.objectContaining({ cause: 'paused', tables: ['public.item', 'table 99'], missing: null, closed_ts: null }),
+  ]);
+  const report = (await lake.run('status')).stdout;
+  expect(report).toMatch(/gaps +1 open, 1 repaired/);
+  expect(report).toMatch(
+    /paused +2026-03-01 10:00:00\+00 +2026-03-01 10:01:00\+00 +public\.item, table 99 +open\n.*source_crash .* all +3 +2 +1 +20/,
+  );
 });

@@ -65,23 +65,28 @@ export function testVersions(): PostgresVersion[] {
  * A new cluster of its own under the system's temporary directory, started. Takes about a second.
  * No server outlives the process that started it, however that ends: a watchdog sees the end of a pipe, stops it and removes its data.
  */
-export async function startPostgres(
-  version: PostgresVersion = 18,
-  options: { settings?: Record<string, string> } = {},
+export function startPostgres(version: PostgresVersion = 18, options: { settings?: Record<string, string> } = {}): Promise<TestPostgres> {
+  return startCluster(version, createCluster, { ...SETTINGS, ...options.settings });
+}
+
+/** The same with files of another making: `make` fills `<root>/data` as `account`; `settings` are put behind those of its postgresql.conf. */
+export async function startCluster(
+  version: PostgresVersion,
+  make: (bin: string, root: string, account: ServerAccount) => Promise<void>,
+  settings: Record<string, string> = {},
 ): Promise<TestPostgres> {
   const account = serverAccount();
   const bin = binDirectory(version, account);
   const root = mkdtempSync(join(tmpdir(), `sluice-pg${version}-`));
   if (account.uid !== undefined) chownSync(root, account.uid, account.gid ?? account.uid);
-  const dataDir = join(root, 'data');
   const watchdog = watch(root, account);
   try {
-    await createCluster(bin, root, account);
+    await make(bin, root, account);
     const port = await freePort();
-    const settings = Object.entries({ ...SETTINGS, port: String(port), ...options.settings });
+    const lines = Object.entries({ ...settings, port: String(port) });
     await appendFile(
-      join(dataDir, 'postgresql.conf'),
-      settings.map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`).join(''),
+      join(root, 'data', 'postgresql.conf'),
+      lines.map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`).join(''),
     );
     const server = new Server(version, port, root, bin, account, watchdog);
     await server.start();
@@ -133,7 +138,8 @@ class Server implements TestPostgres {
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         this.#log = (this.#log + text).slice(-64_000);
         seen = (seen + text).slice(-4_000);
-        if (seen.includes('database system is ready to accept connections')) resolve();
+        // A standby is ready as soon as it can be read.
+        if (/database system is ready to accept (?:read-only )?connections/.test(seen)) resolve();
       });
       child.once('error', reject);
       child.once('exit', (code, signal) => {

@@ -45,6 +45,7 @@ describe('defaults', () => {
       renames: [],
       lake: { type: 'ducklake', catalog: `sqlite:${folder}/lake/catalog.sqlite`, data: `${folder}/lake/data`, inlineRows: 10 },
       batch: { intervalMs: 1000 },
+      diskGuard: { tables: ['*.*'] },
       load: { readers: 2 },
       verify: {},
       memoryLimit: '384MB',
@@ -61,6 +62,17 @@ describe('defaults', () => {
 
   it('of a lake without a type are those of a DuckLake', () => {
     expect(load(`${URL_LINE}lake: { data: s3://bucket/p }`).lake).toMatchObject({ type: 'ducklake', data: 's3://bucket/p' });
+  });
+});
+
+describe('retention and the guard of the disk', () => {
+  it('are read in days and in bytes', () => {
+    expect(load(`${URL_LINE}retain: 90d\ndisk_guard: { limit: 2GB, tables: ["public.*", "!public.orders"] }`)).toMatchObject({
+      retainMs: 90 * 86_400_000,
+      diskGuard: { limit: 2_000_000_000, tables: ['public.*', '!public.orders'] },
+    });
+    const env = { SLUICE_RETAIN: '36h', SLUICE_DISK_GUARD_LIMIT: '1.5 GiB', SLUICE_DISK_GUARD_TABLES: 'a.*, b.*' };
+    expect(load(URL_LINE, { env })).toMatchObject({ retainMs: 129_600_000, diskGuard: { limit: 1_610_612_736, tables: ['a.*', 'b.*'] } });
   });
 });
 
@@ -321,6 +333,9 @@ describe('what is refused', () => {
     [`${URL_LINE}batch: { interval: 5 }`, 'batch.interval: expected a duration'],
     [`${URL_LINE}batch: { interval: soon }`, 'batch.interval: expected a duration'],
     [`${URL_LINE}memory_limit: lots`, 'memory_limit: expected a size'],
+    [`${URL_LINE}retain: 90`, 'retain: expected a duration'],
+    [`${URL_LINE}disk_guard: { limit: 2000 }`, 'disk_guard.limit: expected a size'],
+    [`${URL_LINE}disk_guard: { tables: [orders] }`, 'disk_guard.tables: "orders" is not a table pattern'],
     [`${URL_LINE}threads: 0`, 'threads'],
     [`${URL_LINE}lake: { type: iceberg }`, 'lake.type: expected ducklake or duckdb'],
     [`${URL_LINE}lake: { catalog: "mysql://x" }`, 'lake.catalog: expected postgres://'],

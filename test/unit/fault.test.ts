@@ -75,7 +75,7 @@ describe('classification', () => {
 
   it('has no row that is not expected above', () => {
     const own = ['lake_unreachable', 'lake_engine_broken', 'lake_locked', 'lake_full', 'lake_conflict', 'lake_already_holds'];
-    const rest = ['stage_failed', 'stage_other_batch', 'stage_incomplete', 'leadership_lost'];
+    const rest = ['source_read_only', 'stage_failed', 'stage_other_batch', 'stage_incomplete', 'leadership_lost'];
     const covered = faultRules.filter(({ match }) =>
       EXPECTED.some(([code]) => code === match || code.startsWith(match.replace(/\*$/, ''))),
     );

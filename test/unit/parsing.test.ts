@@ -9,6 +9,7 @@ describe('durations', () => {
     ['1.5s', 1500],
     ['5m', 300_000],
     ['2h', 7_200_000],
+    ['90d', 7_776_000_000],
     [' 1s ', 1000],
   ])('%s', (text, ms) => expect(parseDuration(text)).toBe(ms));
 

@@ -27,7 +27,7 @@ interface Status {
   })[];
   /** Loads that are not done, those at work first. */
   readonly loads: readonly OpenLoad[];
-  /** Spans whose changes were lost at the source, as the lake lists them; null: the lake can't be read. */
+  /** Spans whose changes were lost at the source, repaired (`closed_ts`) or not, with what their repair found; null: the lake can't be read. */
   readonly gaps: LakeStatus['gaps'] | null;
   /** Values that are NULL in the lake's typed tables, counted by table and column; null as above. */
   readonly losses: LakeStatus['losses'] | null;
@@ -38,7 +38,7 @@ interface Status {
     readonly open: SourceStatus['openBatch'];
     readonly last: SourceStatus['lastBatch'];
   };
-  readonly lake: Pick<LakeStatus, 'batches' | 'rows' | 'lastCut'> | { readonly error: Omit<Fault, 'retry'> };
+  readonly lake: Pick<LakeStatus, 'batches' | 'rows' | 'lastCut' | 'retainedSince'> | { readonly error: Omit<Fault, 'retry'> };
 }
 
 type Verified = Omit<Verification, 'tableId'> & { readonly differences: number };
@@ -109,7 +109,7 @@ function combine(source: Source, lake: LakeStatus | Fault): Status {
     batches: { done: source.batchesDone, open: source.openBatch, last: source.lastBatch },
     lake:
       'gaps' in lake
-        ? { batches: lake.batches, rows: lake.rows, lastCut: lake.lastCut }
+        ? { batches: lake.batches, rows: lake.rows, lastCut: lake.lastCut, retainedSince: lake.retainedSince }
         : { error: { code: lake.code, message: lake.message, remedy: lake.remedy } },
   };
 }
@@ -168,10 +168,17 @@ function report(context: Context, status: Status): string {
     ],
   ];
   if ('error' in lake) lines.push(['', lake.error.remedy]);
+  else if (lake.retainedSince !== null) lines.push(['kept', `changes since ${lake.retainedSince}`]);
   if (gaps !== null)
     lines.push([
       'gaps',
-      gaps.length === 0 ? 'none' : paint(stdout, 'red', `${plural(gaps.length, 'gap')}: sluice query "FROM sluice.gap"`),
+      gaps.length === 0
+        ? 'none'
+        : paint(
+            stdout,
+            gaps.some(isOpen) ? 'red' : 'yellow',
+            `${gaps.filter(isOpen).length} open, ${gaps.filter((gap) => !isOpen(gap)).length} repaired`,
+          ),
     ]);
   if (losses !== null) {
     const values = losses.reduce((sum, loss) => sum + loss.values, 0);
@@ -195,6 +202,8 @@ function report(context: Context, status: Status): string {
   const more = [{ head: 'losses' }, { head: 'capture' }, ...(verified ? [{ head: 'verified' }] : [])];
   const parts = [...head, '', renderTable(stdout, [...heads, ...more], rows)];
   if (status.loads.length > 0) parts.push('', renderTable(stdout, LOAD_HEADS, status.loads.map(describeLoad)));
+  const shown = [...(gaps ?? []).filter(isOpen), ...(gaps ?? []).filter((gap) => !isOpen(gap)).slice(-CHANGES_SHOWN)];
+  if (shown.length > 0) parts.push('', renderTable(stdout, GAP_HEADS, shown.map(gapCells)));
   const changes = (status.schemaChanges ?? []).filter(({ change }) => change !== 'table_added').slice(0, CHANGES_SHOWN);
   if (changes.length === 0) return parts.join('\n');
   const cells = changes.map((row) => [
@@ -228,6 +237,26 @@ function describeVerified(verified: Verified | null): string {
 }
 
 const CHANGES_SHOWN = 5;
+
+const GAP_HEADS = [
+  { head: 'gaps' },
+  { head: 'from' },
+  { head: 'to' },
+  { head: 'tables' },
+  { head: 'missing', align: 'right' },
+  { head: 'different', align: 'right' },
+  { head: 'extra', align: 'right' },
+  { head: 'repaired' },
+] as const;
+
+type Gap = LakeStatus['gaps'][number];
+
+const isOpen = (gap: Gap): boolean => gap.closed_ts === null;
+
+function gapCells(gap: Gap) {
+  const tables = gap.tables === null ? 'all' : (gap.tables as string[]).join(', ');
+  return [gap.cause, gap.from_ts, gap.to_ts, tables, gap.missing ?? '', gap.different ?? '', gap.extra ?? '', gap.closed_ts ?? 'open'];
+}
 
 /** With its name in the lake, where that is another. */
 function labelOf({ schema, name, lake }: Status['tables'][number]): string {

@@ -5,6 +5,7 @@ import {
   CHUNK_ROWS,
   type Chunk,
   chunksOf,
+  expectedRows,
   type Leaf,
   type Loaded,
   type OpenLoad,
@@ -114,7 +115,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       table_id: load.table.id,
       mode: load.mode,
       began_at,
-      rows_expected: Math.round(plan.reduce((sum, { rows }) => sum + rows, 0)),
+      rows_expected: expectedRows(plan, new Map()),
       rows_read: 0,
     });
     log.info(
@@ -166,8 +167,13 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     await lake.loads.apply(load, next, rows);
     await at('after-chunk');
     mine.reading.delete(next.index);
-    const read = [...load.done.values()].reduce((sum, n) => sum + n, rows.rows);
-    await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: read });
+    const done = new Map([...load.done, [next.index, rows.rows]]);
+    await source.reportLoad(load.id, {
+      table_id: load.table.id,
+      mode: load.mode,
+      rows_read: [...done.values()].reduce((sum, n) => sum + n, 0),
+      rows_expected: expectedRows(load.plan, done),
+    });
   }
 
   async function readAgain(mine: Work, load: OpenLoad): Promise<void> {

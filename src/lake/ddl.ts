@@ -2,6 +2,7 @@ import type { Evolution, SchemaChange } from '../model/evolution.ts';
 import type { LakeColumn, LakeTable } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import type { Sql } from './engine.ts';
+import { besideOf } from './load-sql.ts';
 import { full, inLake, keyColumns, list, type Place, placesOf } from './places.ts';
 import { ident, literal } from './sql.ts';
 import { statement } from './statement.ts';
@@ -97,6 +98,7 @@ export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
       to: ident(table.own.valid_to),
       current: ident(table.own.is_current),
       context: ident(table.own._context),
+      next: besideOf([...table.columns, ...table.left]).next,
     }),
   );
   // A macro's names are bound when it is made, in the catalog of then, and again when it is used.

@@ -1,7 +1,7 @@
 import { SluiceError } from '../model/error.ts';
 import type { OpenLoad, Places } from '../model/load.ts';
 import type { Sql } from './engine.ts';
-import { findChanged, keysOf, LOADED_SEQ, namesOf, noteLosses, partsOf, sameKey, seenOf, whole } from './load-sql.ts';
+import { besideOf, findChanged, keysOf, LOADED_SEQ, namesOf, noteLosses, partsOf, sameKey, seenOf, whole } from './load-sql.ts';
 import { keyColumns, list } from './places.ts';
 import { ident, literal } from './sql.ts';
 import { statement } from './statement.ts';
@@ -12,14 +12,15 @@ import { statement } from './statement.ts';
  */
 
 export async function prepareCompare(sql: Sql, load: OpenLoad): Promise<void> {
+  const { hash, relid, at } = besideOf(load.table.columns);
   const columns = keyColumns(load.table).map(({ name, lakeType }) => `${ident(name)} ${lakeType}, `);
-  await sql.run(`CREATE TABLE ${seenOf(load)} (${columns.join('')}"_sluice hash" UBIGINT, "_sluice relid" VARCHAR, "_sluice at" VARCHAR)`);
+  await sql.run(`CREATE TABLE ${seenOf(load)} (${columns.join('')}${hash} UBIGINT, ${relid} VARCHAR, ${at} VARCHAR)`);
 }
 
 export async function keepSeen(sql: Sql, load: OpenLoad, relation: string, relid: string): Promise<void> {
   const { table } = load;
   await sql.run(
-    `INSERT INTO ${seenOf(load)} SELECT ${list(keysOf(table))}, hash(${list(namesOf(table))}), ${literal(relid)}, "_sluice at" FROM ${relation} WHERE ${whole(table)}`,
+    `INSERT INTO ${seenOf(load)} SELECT ${list(keysOf(table))}, hash(${list(namesOf(table))}), ${literal(relid)}, ${besideOf(table.columns).at} FROM ${relation} WHERE ${whole(table)}`,
   );
 }
 
@@ -34,6 +35,7 @@ export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
   const keys = keysOf(table);
   const both = keys.map((name) => `coalesce(s.${ident(name)}, t.${ident(name)}) AS ${ident(name)}`).join(', ');
   const { state, key, columns, whole: unbroken } = partsOf(table);
+  const beside = besideOf(table.columns);
   await sql.run(
     statement('load_differences', {
       seen: seenOf(load),
@@ -44,15 +46,16 @@ export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
       both,
       join: load.sample === null ? 'FULL' : 'LEFT',
       same_key: sameKey(table, 's', 't'),
+      ...beside,
     }),
   );
   await leaveChanged(sql, load);
   if (load.mode === 'verify') return [];
-  const [counted] = await sql.rows(`SELECT count(*) AS n FROM temp.load_difference WHERE "_sluice difference" <> 'extra'`);
+  const [counted] = await sql.rows(`SELECT count(*) AS n FROM temp.load_difference WHERE ${beside.difference} <> 'extra'`);
   if (Number(counted?.n) > MANY)
     throw new SluiceError('load_large', `${counted?.n} rows of the lake are not those of the source`, 'None: all rows are loaded anew.');
   const found = await sql.rows(
-    `SELECT "_sluice relid" AS relid, list(DISTINCT "_sluice at") AS places FROM temp.load_difference WHERE "_sluice difference" <> 'extra' GROUP BY ALL`,
+    `SELECT ${beside.relid} AS relid, list(DISTINCT ${beside.at}) AS places FROM temp.load_difference WHERE ${beside.difference} <> 'extra' GROUP BY ALL`,
   );
   return found.flatMap(({ relid, places }) => {
     const all = places as string[];
@@ -76,7 +79,7 @@ export async function completeCompare(
   const { table, batchId, mode } = load;
   await leaveChanged(sql, load);
   const rows = await sql.rows(
-    `SELECT "_sluice difference" AS difference, count(DISTINCT (${list(keysOf(table))})) AS n FROM temp.load_difference GROUP BY ALL`,
+    `SELECT ${besideOf(table.columns).difference} AS difference, count(DISTINCT (${list(keysOf(table))})) AS n FROM temp.load_difference GROUP BY ALL`,
   );
   const count = (kind: string) => Number(rows.find(({ difference }) => difference === kind)?.n ?? 0);
   const counts = { missing: count('missing'), different: count('different'), extra: count('extra') };
@@ -92,7 +95,7 @@ async function listDifferences(sql: Sql, { id, table }: OpenLoad): Promise<void>
     .map((name) => `${ident(name)} := ${ident(name)}`)
     .join(', ');
   await sql.run(
-    `INSERT INTO lake.sluice.difference SELECT DISTINCT $id::UUID, $table_schema, $table_name, "_sluice difference", to_json(struct_pack(${key})), now() FROM temp.load_difference`,
+    `INSERT INTO lake.sluice.difference SELECT DISTINCT $id::UUID, $table_schema, $table_name, ${besideOf(table.columns).difference}, to_json(struct_pack(${key})), now() FROM temp.load_difference`,
     { id, ...names },
   );
 }
@@ -100,20 +103,21 @@ async function listDifferences(sql: Sql, { id, table }: OpenLoad): Promise<void>
 async function mend(sql: Sql, load: OpenLoad, again: readonly string[], batchId: number): Promise<void> {
   const { table } = load;
   const { changes, state } = partsOf(table);
+  const { difference } = besideOf(table.columns);
   const { _op, _seq, _batch } = table.own;
   const columns = list(namesOf(table));
   const own = list([_op, _seq, _batch]);
   const same = sameKey(table, 'd', 'l');
   const rows = again.length === 0 ? undefined : `(${again.map((relation) => `FROM ${relation}`).join(' UNION ALL ')})`;
-  const wanted = `EXISTS (FROM temp.load_difference AS d WHERE "_sluice difference" <> 'extra' AND ${same})`;
+  const wanted = `EXISTS (FROM temp.load_difference AS d WHERE ${difference} <> 'extra' AND ${same})`;
   const [lacking] = await sql.rows(
-    `SELECT count(*) AS n FROM temp.load_difference AS d WHERE "_sluice difference" <> 'extra' ${rows === undefined ? '' : `AND NOT EXISTS (FROM ${rows} AS l WHERE ${same})`}`,
+    `SELECT count(*) AS n FROM temp.load_difference AS d WHERE ${difference} <> 'extra' ${rows === undefined ? '' : `AND NOT EXISTS (FROM ${rows} AS l WHERE ${same})`}`,
   );
   if (Number(lacking?.n) > 0)
     throw new SluiceError('load_disturbed', 'Rows that were to be mended were not found again', 'None: the load begins anew.');
   await sql.run(
     `INSERT INTO ${changes} (${columns}, ${own}) SELECT ${columns}, 'D', ${LOADED_SEQ}, ${batchId} FROM ${state} AS l
-     WHERE EXISTS (FROM temp.load_difference AS d WHERE "_sluice difference" = 'extra' AND ${same})`,
+     WHERE EXISTS (FROM temp.load_difference AS d WHERE ${difference} = 'extra' AND ${same})`,
   );
   await sql.run(`DELETE FROM ${state} AS l USING temp.load_difference AS d WHERE ${same}`);
   if (rows === undefined) return;

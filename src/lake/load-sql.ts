@@ -1,5 +1,6 @@
+import { fold } from '../model/lake-names.ts';
 import type { OpenLoad, ReadColumn } from '../model/load.ts';
-import type { LakeTable } from '../model/table.ts';
+import type { LakeColumn, LakeTable } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import type { Sql } from './engine.ts';
 import { full, keyColumns, list, placesOf } from './places.ts';
@@ -22,6 +23,22 @@ export function sinceOf({ table, batchId }: OpenLoad): number {
 
 export function seenOf({ id }: OpenLoad): string {
   return `lake.sluice.${ident(`load ${id}`)}`;
+}
+
+/** Names, quoted, of what goes beside a table's columns: none of them is one of these. */
+export function besideOf(
+  columns: readonly Pick<LakeColumn, 'name'>[],
+): Record<'at' | 'lost' | 'hash' | 'relid' | 'difference' | 'next', string> {
+  const taken = new Set(columns.map(({ name }) => fold(name)));
+  const free = (name: string): string => (taken.has(fold(name)) ? free(`_${name}`) : ident(name));
+  return {
+    at: free('_sluice at'),
+    lost: free('_sluice lost'),
+    hash: free('_sluice hash'),
+    relid: free('_sluice relid'),
+    difference: free('_sluice difference'),
+    next: free('_sluice next'),
+  };
 }
 
 export function namesOf(table: LakeTable): string[] {
@@ -67,7 +84,8 @@ export function projection(columns: readonly ReadColumn[], from: string): string
     lost.length === 0
       ? 'NULL::VARCHAR[]'
       : `CASE WHEN ${lost.map((one) => `(${one}) IS NOT NULL`).join(' OR ')} THEN list_filter([${lost.join(', ')}], lambda x: x IS NOT NULL) END`;
-  return `SELECT ${[...values, 'place AS "_sluice at"', `${any} AS "_sluice lost"`].join(', ')} FROM ${from} AS r (${['place', ...Array.from({ length: next }, (_, index) => `c${index}`)].join(', ')})`;
+  const beside = besideOf(columns.map(({ column }) => column));
+  return `SELECT ${[...values, `place AS ${beside.at}`, `${any} AS ${beside.lost}`].join(', ')} FROM ${from} AS r (${['place', ...Array.from({ length: next }, (_, index) => `c${index}`)].join(', ')})`;
 }
 
 /** What the parts of most statements are called. */
@@ -104,7 +122,7 @@ export async function findChanged(sql: Sql, load: OpenLoad, since = sinceOf(load
 
 /** Values of loaded rows that the lake's types can't hold. */
 export async function noteLosses(sql: Sql, { table, batchId }: OpenLoad, relation: string, condition: string): Promise<void> {
-  await sql.run(statement('load_losses', { relation, condition }), {
+  await sql.run(statement('load_losses', { relation, condition, lost: besideOf(table.columns).lost }), {
     batch_id: batchId,
     seq: LOADED_SEQ,
     table_schema: table.lake.schema,

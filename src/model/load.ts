@@ -79,13 +79,19 @@ export interface Loaded {
 const CHUNK_BYTES = 64_000_000;
 export const CHUNK_ROWS = 250_000;
 
-/** How to read these leaves, in chunks of about `CHUNK_BYTES` and `CHUNK_ROWS`. */
-export function planChunks(leaves: readonly Leaf[], chunkRows = CHUNK_ROWS): PlannedLeaf[] {
+/**
+ * How to read these leaves, in chunks of about `CHUNK_BYTES` and `CHUNK_ROWS`.
+ * @param shrink how many times smaller: what the source has compressed takes more memory than pages tell
+ */
+export function planChunks(
+  leaves: readonly Leaf[],
+  { chunkRows = CHUNK_ROWS, shrink = 1 }: { readonly chunkRows?: number | undefined; readonly shrink?: number } = {},
+): PlannedLeaf[] {
   return leaves.map((leaf) => {
     const wide = (CHUNK_BYTES * leaf.pages) / leaf.bytes;
     const many = (chunkRows * leaf.pages) / leaf.rows;
     // Where there are no statistics, `rows` is 0: a page holds less than 300 rows.
-    const step = Math.min(wide, leaf.rows > 0 ? many : chunkRows / 300);
+    const step = Math.min(wide, leaf.rows > 0 ? many : chunkRows / 300) / shrink;
     return { ...leaf, step: Math.max(1, Number.isFinite(step) ? Math.floor(step) : 1) };
   });
 }

@@ -76,6 +76,8 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   // What is read at once is not read faster than that.
   const rowsOfChunk = chunkRows ?? Math.min(CHUNK_ROWS, rowsPerSecond ?? CHUNK_ROWS);
   let work: Work | undefined;
+  /** Grows when the engine has run out of memory: see planChunks. */
+  let shrink = 1;
   // What the lake holds is looked at once, and again when a batch or a request may have added to it.
   let look = true;
   // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
@@ -101,7 +103,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
       return;
     }
-    const whole = planChunks(await source.leaves(load.table.id), rowsOfChunk);
+    const whole = planChunks(await source.leaves(load.table.id), { chunkRows: rowsOfChunk, shrink });
     const plan = load.sample === null ? whole : sampleChunks(whole, load.sample);
     const began_at = await source.now();
     const horizon = String(await source.oldestXid());
@@ -239,11 +241,23 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       const todo = chunksOf(load.plan).filter(({ index }) => !load.done.has(index));
       if (todo.length > 0) await loadChunk(work, load, todo);
       else if (work.read === undefined) await readAgain(work, load);
-      else if (await complete(work as Required<Work>, load, drained)) await forget();
+      else if (await complete(work as Required<Work>, load, drained)) {
+        await forget();
+        shrink = 1;
+      }
     } catch (error) {
-      if (!(error instanceof SluiceError) || (error.code !== 'load_disturbed' && error.code !== 'load_large')) throw error;
+      if (!(error instanceof SluiceError)) throw error;
+      const smaller = error.code === 'lake_memory' && load.plan.some(({ step, pages }) => step > 1 && pages > 1);
+      if (!smaller && error.code !== 'load_disturbed' && error.code !== 'load_large') throw error;
+      if (smaller) {
+        shrink *= 4;
+        log.warn(
+          { load: load.id, table: load.table.id, shrink },
+          'chunks of this table are too large for memory_limit: it is loaded in smaller ones',
+        );
+      }
       await forget();
-      await begin(error.code === 'load_large' ? { ...load, mode: 'full' } : load);
+      await begin(error.code === 'load_large' ? { ...load, mode: 'full', sample: null } : load);
     }
     return true;
   }

@@ -208,7 +208,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   async pausedSpans(): Promise<PausedSpan[]> {
     const rows = await this.#sql<(Omit<PausedSpan, 'afterXid'> & { after_xid: string })[]>`
       SELECT epoch, to_json(paused_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS from, to_json(resumed_at AT TIME ZONE 'UTC') #>> '{}' || 'Z' AS to,
-        table_ids AS tables, after_xid::text AS after_xid
+        to_json(table_ids) AS tables, after_xid::text AS after_xid
       FROM audit.paused_spans()`;
     return rows.map(({ after_xid, ...span }) => ({ ...span, afterXid: BigInt(after_xid) }));
   }

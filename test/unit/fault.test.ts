@@ -75,7 +75,7 @@ describe('classification', () => {
 
   it('has no row that is not expected above', () => {
     const own = ['lake_unreachable', 'lake_engine_broken', 'lake_locked', 'lake_full', 'lake_conflict', 'lake_already_holds'];
-    const rest = ['source_read_only', 'stage_failed', 'stage_other_batch', 'stage_incomplete', 'leadership_lost'];
+    const rest = ['stage_failed', 'stage_other_batch', 'stage_incomplete', 'leadership_lost', 'source_read_only'];
     const covered = faultRules.filter(({ match }) =>
       EXPECTED.some(([code]) => code === match || code.startsWith(match.replace(/\*$/, ''))),
     );
@@ -99,6 +99,7 @@ describe('classification', () => {
     'stage_other_batch',
     'stage_incomplete',
     'leadership_lost',
+    'source_read_only',
   ])('%s of ours is tried again', (code) =>
     expect(classify(new SluiceError(code, 'what', 'do'))).toEqual({ retry: true, code, message: 'what', remedy: 'do' }),
   );

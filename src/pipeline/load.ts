@@ -158,7 +158,13 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     ]);
     if (first === undefined) return;
     const { rows } = first;
-    const next = todo.find(({ index }) => index === first.index) as Chunk;
+    const next = todo.find(({ index }) => index === first.index);
+    if (next === undefined) {
+      // Another process has brought it.
+      mine.reading.delete(first.index);
+      await rows.forget();
+      return;
+    }
     mine.rowsRead += rows.rows;
     // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));

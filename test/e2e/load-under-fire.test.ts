@@ -49,7 +49,7 @@ test(`${ROWS} rows are loaded while pgbench writes to the same table and the dae
   const pgbench = findPgbench();
   if (pgbench === undefined) return context.skip(`pgbench is neither on the PATH nor below ${DEBIAN}`);
   await using lake = await deploy(sharedPostgres(), { kind: 'DuckLake on PostgreSQL' });
-  await lake.sql.unsafe(`CREATE TABLE item (id bigint PRIMARY KEY, a text, n int, at timestamptz, b text, c int, d bigint, e boolean, f numeric(12,4), g date);
+  await lake.sql.unsafe(`CREATE TABLE item (id bigint PRIMARY KEY, a text, n int, made timestamptz, b text, c int, d bigint, e boolean, f numeric(12,4), g date);
     INSERT INTO item SELECT i, md5(i::text), 0, now(), 'b' || i, i % 1000, i, i % 2 = 0, i / 7.0, date '2020-01-01' + (i % 1000)::int FROM generate_series(1, ${ROWS}) i;
     ANALYZE item`);
   await lake.ok('install');
@@ -125,12 +125,12 @@ async function expectSame(lake: Deployment): Promise<void> {
   const sums = (row: string, number: (part: string) => string) =>
     `SELECT count(*)::text AS n, sum(${number(`substr(md5(${row}), 1, 8)`)})::text AS low, sum(${number(`substr(md5(${row}), 9, 8)`)})::text AS high FROM `;
   const [source] = await lake.sql.unsafe(
-    `${sums(text("to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"), (part) => `('x' || ${part})::bit(32)::bigint`)} public.item`,
+    `${sums(text("to_char(made AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"), (part) => `('x' || ${part})::bit(32)::bigint`)} public.item`,
   );
   const inLake = (table: string) =>
     lake.ok<Record<string, string>[]>(
       'query',
-      `${sums(text("strftime(at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f')"), (part) => `('0x' || ${part})::BIGINT`)} ${table}`,
+      `${sums(text("strftime(made AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f')"), (part) => `('0x' || ${part})::BIGINT`)} ${table}`,
     );
   expect(await inLake('public.item')).toEqual([source]);
   expect(await inLake('(FROM public_history.item WHERE is_current)')).toEqual([source]);

@@ -162,6 +162,13 @@ export interface ReadColumn {
   readonly arrives: readonly string[];
 }
 
+/** How rows are read. */
+export interface Reading {
+  readonly columns: readonly ReadColumn[];
+  /** Their ctids too, as a first column. */
+  readonly placed: boolean;
+}
+
 /**
  * How each column of a table is read, in attnum order.
  * @param native whether the reader takes values of PostgreSQL's types, and not their texts alone

@@ -31,7 +31,7 @@ describe('a sample', () => {
   });
 
   it('is no chunk larger than those of the plan', () => {
-    const small = planChunks([leaf('a', 1000)], 200);
+    const small = planChunks([leaf('a', 1000)], { chunkRows: 200 });
     expect(Math.max(...chunksOf(sampleChunks(small, 50)).map(({ pages }) => pages))).toBe(2);
   });
 
@@ -46,7 +46,7 @@ describe('a sample', () => {
 });
 
 describe('the rows that are expected', () => {
-  const plan = planChunks([leaf('a', 10, 0), leaf('b', 5, 0)], 600);
+  const plan = planChunks([leaf('a', 10, 0), leaf('b', 5, 0)], { chunkRows: 600 });
 
   it('are those of the statistics before anything is read', () => {
     expect(expectedRows(planChunks([leaf('a', 10), leaf('b', 5)]), new Map())).toBe(1500);

@@ -190,6 +190,20 @@ describe.each(MIRRORS)('loads under attack: %s', { timeout: 180_000 }, (kind) =>
     await mirror.expectState('item');
   });
 
+  test('a reset that begins anew leaves nothing of before, as of an earlier time too', async () => {
+    await using mirror = await open(kind);
+    await mirror.run(ITEM);
+    await mirror.track('item');
+    await settled(mirror);
+    const [row] = await mirror.query("SELECT strftime(max(cut_ts), '%Y-%m-%dT%H:%M:%S.%fZ') AS cut FROM sluice.batch");
+    await ask(mirror, 'reset');
+    await stepTo(mirror, 2);
+    await mirror.run('ALTER TABLE item ADD COLUMN w int');
+    await settled(mirror);
+    await mirror.expectState('item');
+    await expect(mirror.query('FROM public.item', String(row?.cut))).rejects.toMatchObject({ code: 'query_failed' });
+  });
+
   test('a table that is locked does not hold up the drain, nor the load of it the others', async () => {
     await using mirror = await open(kind);
     await mirror.run(`${ITEM}; CREATE TABLE other (id int PRIMARY KEY)`);

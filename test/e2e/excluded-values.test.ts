@@ -161,7 +161,7 @@ function lakeTexts(lake: Deployment): Promise<[string, string][]> {
   });
 }
 
-test.each(LAKES)('an excluded or masked value is searched for everywhere and found nowhere, %s', { timeout: 180_000 }, async (kind) => {
+test.each(LAKES)('an excluded or masked value is searched for everywhere and found nowhere, %s', { timeout: 400_000 }, async (kind) => {
   await using lake = await deploy(sharedPostgres(), { kind });
   const { sql } = lake;
   const session = connect({ url: lake.url, applicationName: 'application', max: 1 });

@@ -1,26 +1,26 @@
 import { SluiceError } from '../model/error.ts';
 import type { OpenLoad, Places } from '../model/load.ts';
 import type { Sql } from './engine.ts';
-import { besideOf, findChanged, keysOf, LOADED_SEQ, namesOf, noteLosses, partsOf, sameKey, seenOf, whole } from './load-sql.ts';
+import { besideOf, findChanged, keysOf, LOADED_SEQ, namesOf, noteLosses, partsOf, SEEN, sameKey, whole } from './load-sql.ts';
 import { keyColumns, list } from './places.ts';
-import { ident, literal } from './sql.ts';
+import { ident } from './sql.ts';
 import { statement } from './statement.ts';
 
 /*
  * Holding what the source has against a state that is shown. Of each row its key and a hash are kept; where they differ from the state's the row is read
- * once more. Rows that a batch has changed since the load began are left to the log.
+ * once more. Rows that a batch has changed since the load began are left to the log. What was seen is not kept in the lake, which would be written in full
+ * for each verification; so a comparison that was killed begins anew.
  */
 
-export async function prepareCompare(sql: Sql, load: OpenLoad): Promise<void> {
-  const { hash, relid, at } = besideOf(load.table.columns);
-  const columns = keyColumns(load.table).map(({ name, lakeType }) => `${ident(name)} ${lakeType}, `);
-  await sql.run(`CREATE TABLE ${seenOf(load)} (${columns.join('')}${hash} UBIGINT, ${relid} VARCHAR, ${at} VARCHAR)`);
+export async function prepareCompare(sql: Sql, { table }: OpenLoad): Promise<void> {
+  const { hash, relid, at } = besideOf(table.columns);
+  const columns = keyColumns(table).map(({ name, lakeType }) => `${ident(name)} ${lakeType}, `);
+  await sql.run(`CREATE OR REPLACE TEMP TABLE ${SEEN} (${columns.join('')}${hash} UBIGINT, ${relid} UINTEGER, ${at} BIGINT)`);
 }
 
-export async function keepSeen(sql: Sql, load: OpenLoad, relation: string, relid: string): Promise<void> {
-  const { table } = load;
+export async function keepSeen(sql: Sql, { table }: OpenLoad, relation: string, relid: string): Promise<void> {
   await sql.run(
-    `INSERT INTO ${seenOf(load)} SELECT ${list(keysOf(table))}, hash(${list(namesOf(table))}), ${literal(relid)}, ${besideOf(table.columns).at} FROM ${relation} WHERE ${whole(table)}`,
+    `INSERT INTO temp.${SEEN} SELECT ${list(keysOf(table))}, hash(${list(namesOf(table))}), ${relid}, ${besideOf(table.columns).at} FROM ${relation} WHERE ${whole(table)}`,
   );
 }
 
@@ -38,7 +38,7 @@ export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
   const beside = besideOf(table.columns);
   await sql.run(
     statement('load_differences', {
-      seen: seenOf(load),
+      seen: `temp.${SEEN}`,
       state,
       key,
       columns,
@@ -55,7 +55,7 @@ export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
   if (Number(counted?.n) > MANY)
     throw new SluiceError('load_large', `${counted?.n} rows of the lake are not those of the source`, 'None: all rows are loaded anew.');
   const found = await sql.rows(
-    `SELECT ${beside.relid} AS relid, list(DISTINCT ${beside.at}) AS places FROM temp.load_difference WHERE ${beside.difference} <> 'extra' GROUP BY ALL`,
+    `SELECT ${beside.relid} AS relid, list(DISTINCT '(' || ${beside.at} // 65536 || ',' || ${beside.at} % 65536 || ')') AS places FROM temp.load_difference WHERE ${beside.difference} <> 'extra' GROUP BY ALL`,
   );
   return found.flatMap(({ relid, places }) => {
     const all = places as string[];

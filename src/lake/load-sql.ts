@@ -1,5 +1,5 @@
 import { fold } from '../model/lake-names.ts';
-import type { OpenLoad, ReadColumn } from '../model/load.ts';
+import type { OpenLoad, Reading } from '../model/load.ts';
 import type { LakeColumn, LakeTable } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import type { Sql } from './engine.ts';
@@ -21,9 +21,8 @@ export function sinceOf({ table, batchId }: OpenLoad): number {
   return table.held?.since ?? Number(batchId) + 1;
 }
 
-export function seenOf({ id }: OpenLoad): string {
-  return `lake.sluice.${ident(`load ${id}`)}`;
-}
+/** What a comparison has seen of the source so far: of each row its key, its hash and its place. It spills, and goes with the engine. */
+export const SEEN = 'load_seen';
 
 /** Names, quoted, of what goes beside a table's columns: none of them is one of these. */
 export function besideOf(
@@ -62,8 +61,8 @@ export function sameKey(table: LakeTable, one: string, other: string): string {
     .join(' AND ');
 }
 
-/** Rows as they arrive, as the lake has them, with their place and the columns of which a value was lost. */
-export function projection(columns: readonly ReadColumn[], from: string): string {
+/** Rows as they arrive, as the lake has them, with the columns of which a value was lost, and with their place as a number: page * 65536 + row. */
+export function projection({ columns, placed }: Reading, from: string): string {
   let next = 0;
   const values: string[] = [];
   const lost: string[] = [];
@@ -85,7 +84,9 @@ export function projection(columns: readonly ReadColumn[], from: string): string
       ? 'NULL::VARCHAR[]'
       : `CASE WHEN ${lost.map((one) => `(${one}) IS NOT NULL`).join(' OR ')} THEN list_filter([${lost.join(', ')}], lambda x: x IS NOT NULL) END`;
   const beside = besideOf(columns.map(({ column }) => column));
-  return `SELECT ${[...values, `place AS ${beside.at}`, `${any} AS ${beside.lost}`].join(', ')} FROM ${from} AS r (${['place', ...Array.from({ length: next }, (_, index) => `c${index}`)].join(', ')})`;
+  const at = `split_part(substr(place, 2), ',', 1)::BIGINT * 65536 + rtrim(split_part(place, ',', 2), ')')::BIGINT AS ${beside.at}`;
+  const arrive = [...(placed ? ['place'] : []), ...Array.from({ length: next }, (_, index) => `c${index}`)];
+  return `SELECT ${[...values, ...(placed ? [at] : []), `${any} AS ${beside.lost}`].join(', ')} FROM ${from} AS r (${arrive.join(', ')})`;
 }
 
 /** What the parts of most statements are called. */

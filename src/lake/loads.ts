@@ -7,7 +7,7 @@ import type { Engine, Sql } from './engine.ts';
 import { moveAnchor, writeLedger } from './ledger.ts';
 import { compareRows, completeCompare, keepSeen, prepareCompare } from './load-compare.ts';
 import { completeFill, fill, forgetFill, prepareFill } from './load-fill.ts';
-import { isFill, projection, seenOf } from './load-sql.ts';
+import { isFill, projection, SEEN } from './load-sql.ts';
 import { full, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
@@ -35,6 +35,7 @@ export interface LakeLoads extends Loads {
 export function openLoads({ engine, session, rows, registry, forgetRegistry }: LoadsOptions): LakeLoads {
   let cached: { at: number; loads: readonly OpenLoad[] } | undefined;
   let count = 0;
+  let seen: { readonly id: string; readonly generation: number; readonly done: Map<number, number> } | undefined;
 
   const write = async <T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> => {
     const known = cached;
@@ -58,16 +59,23 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     return value;
   };
 
+  /** What a comparison has seen is in the engine alone: one that another process, or an engine before this one, was at begins anew. */
+  const asSeen = (load: OpenLoad): OpenLoad => {
+    if (isFill(load) || load.batchId === null) return load;
+    const mine = seen?.id === load.id && seen.generation === engine.generation;
+    return { ...load, done: mine && seen ? new Map(seen.done) : new Map(), disturbed: load.disturbed || !mine };
+  };
+
   return {
     kept: (batchId) => {
       if (cached) cached = { ...cached, at: batchId };
     },
 
     open: async ({ fresh }) => {
-      if (!fresh && cached && cached.at === session.seen) return cached.loads;
+      if (!fresh && cached && cached.at === session.seen) return cached.loads.map(asSeen);
       const loads = await session.use('looking for loads', async (sql) => readOpen(sql, await registry(sql)));
       cached = { at: session.seen ?? -1, loads };
-      return loads;
+      return loads.map(asSeen);
     },
 
     find: (ids) =>
@@ -122,16 +130,18 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
         return { value: undefined, lastBatchId: batchId };
       });
       forgetRegistry();
+      seen = isFill(load) ? undefined : { id: load.id, generation: engine.generation, done: new Map() };
     },
 
-    columns: ({ table }, frozen) => waysOf(table, rows.native && !frozen),
+    reading: (load, frozen) => ({ columns: waysOf(load.table, rows.native && !frozen), placed: !isFill(load) }),
 
-    read: async ({ batchId }, columns, reader) => {
+    read: async ({ batchId }, reading, reader) => {
       count += 1;
       const name = `load_${batchId}_${count}`;
-      const names = ['place', ...columns.flatMap(({ arrives }) => arrives).map((_, index) => `c${index}`)];
+      const arrive = reading.columns.flatMap(({ arrives }) => arrives).map((_, index) => `c${index}`);
+      const names = [...(reading.placed ? ['place'] : []), ...arrive];
       const read = await engine.beside(async (sql) => {
-        await rows.read(sql, reader, names, (from) => `CREATE OR REPLACE TABLE memory.main.${name} AS ${projection(columns, from)}`);
+        await rows.read(sql, reader, names, (from) => `CREATE OR REPLACE TABLE memory.main.${name} AS ${projection(reading, from)}`);
         const [counted] = await sql.rows(`SELECT count(*) AS n FROM memory.main.${name}`);
         return Number(counted?.n);
       });
@@ -141,17 +151,21 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     apply: async (load, chunk, read) => {
       const { table, batchId } = load;
       const relation = relationOf(read);
-      await write('loading rows', async (sql) => {
-        await assertUndisturbed(sql, load);
-        await assertNotThere(sql, load, chunk);
-        if (isFill(load)) await fill(sql, load, relation);
-        else await keepSeen(sql, load, relation, chunk.relid);
-        await sql.run('INSERT INTO lake.sluice.load_chunk VALUES ($load_id::UUID, $chunk, $rows)', {
-          load_id: load.id,
-          chunk: chunk.index,
-          rows: read.rows,
+      if (isFill(load))
+        await write('loading rows', async (sql) => {
+          await assertUndisturbed(sql, load);
+          await assertNotThere(sql, load, chunk);
+          await fill(sql, load, relation);
+          await sql.run('INSERT INTO lake.sluice.load_chunk VALUES ($load_id::UUID, $chunk, $rows)', {
+            load_id: load.id,
+            chunk: chunk.index,
+            rows: read.rows,
+          });
         });
-      });
+      else {
+        await session.use('keeping what was read', (sql) => keepSeen(sql, load, relation, chunk.relid));
+        seen?.done.set(chunk.index, read.rows);
+      }
       await read.forget();
       engine.log.debug({ load: load.id, table: table.id, batchId, chunk: chunk.index, rows: read.rows }, 'chunk loaded');
       if (cached) {
@@ -307,5 +321,5 @@ function overtaken(): SluiceError {
 
 async function forgetProgress(sql: Sql, load: OpenLoad): Promise<void> {
   await sql.run('DELETE FROM lake.sluice.load_chunk WHERE load_id = $id::UUID', { id: load.id });
-  await sql.run(`DROP TABLE IF EXISTS ${seenOf(load)}`);
+  await sql.run(`DROP TABLE IF EXISTS temp.${SEEN}`);
 }

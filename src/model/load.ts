@@ -127,6 +127,14 @@ export function chunksOf(plan: readonly PlannedLeaf[]): Chunk[] {
   return chunks;
 }
 
+/** Rows that a plan has in all: as the pages of its finished chunks (with their rows) hold, else by the statistics, which may be none. */
+export function expectedRows(plan: readonly PlannedLeaf[], done: ReadonlyMap<number, number>): number {
+  const all = plan.reduce((sum, { pages }) => sum + pages, 0);
+  const read = chunksOf(plan).reduce((sum, { index, pages }) => sum + (done.has(index) ? pages : 0), 0);
+  const rows = [...done.values()].reduce((sum, n) => sum + n, 0);
+  return Math.round(read === 0 ? plan.reduce((sum, leaf) => sum + leaf.rows, 0) : (rows * all) / read);
+}
+
 /** How a column's values are read: see sql/audit.read_columns_sql.sql. */
 export type Way = 'native' | 'guarded' | 'plain' | 'numbers' | 'json' | 'text';
 
@@ -152,6 +160,13 @@ export interface ReadColumn {
   readonly way: Way;
   /** SQL types of what arrives of it, in PostgreSQL's words. */
   readonly arrives: readonly string[];
+}
+
+/** How rows are read. */
+export interface Reading {
+  readonly columns: readonly ReadColumn[];
+  /** Their ctids too, as a first column. */
+  readonly placed: boolean;
 }
 
 /**

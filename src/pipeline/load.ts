@@ -5,12 +5,13 @@ import {
   CHUNK_ROWS,
   type Chunk,
   chunksOf,
+  expectedRows,
   type Leaf,
   type Loaded,
   type OpenLoad,
   type PlannedLeaf,
   planChunks,
-  type ReadColumn,
+  type Reading,
   sampleChunks,
 } from '../model/load.ts';
 import type { AtPoint } from './crash-points.ts';
@@ -47,7 +48,7 @@ export interface Loader {
 /** The load at work, as this process has it: chunks that are being read, and what they wait for. */
 interface Work {
   readonly id: string;
-  readonly columns: readonly ReadColumn[];
+  readonly how: Reading;
   readonly plan: readonly PlannedLeaf[];
   readonly since: number;
   readonly reading: Map<number, Promise<ReadRows>>;
@@ -114,7 +115,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       table_id: load.table.id,
       mode: load.mode,
       began_at,
-      rows_expected: Math.round(plan.reduce((sum, { rows }) => sum + rows, 0)),
+      rows_expected: expectedRows(plan, new Map()),
       rows_read: 0,
     });
     log.info(
@@ -125,15 +126,15 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function takeUp(load: OpenLoad): Promise<Work> {
     const [table] = await source.tables([load.table.id]);
-    const columns = lake.loads.columns(load, table?.evolve === 'freeze');
-    return { id: load.id, columns, plan: load.plan, since: Date.now(), reading: new Map(), rowsRead: 0 };
+    const how = lake.loads.reading(load, table?.evolve === 'freeze');
+    return { id: load.id, how, plan: load.plan, since: Date.now(), reading: new Map(), rowsRead: 0 };
   }
 
   function readAhead(mine: Work, load: OpenLoad, todo: readonly Chunk[]): void {
     for (const chunk of todo) {
       if (mine.reading.size >= readers || waitMs(mine) > 0) return;
       if (mine.reading.has(chunk.index)) continue;
-      const reading = lake.loads.read(load, mine.columns, source.rows(load.table.id, mine.columns, chunk));
+      const reading = lake.loads.read(load, mine.how, source.rows(load.table.id, mine.how, chunk));
       // Who waits for it sees the failure.
       reading.catch(() => undefined);
       mine.reading.set(chunk.index, reading);
@@ -172,14 +173,19 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     await lake.loads.apply(load, next, rows);
     await at('after-chunk');
     mine.reading.delete(next.index);
-    const read = [...load.done.values()].reduce((sum, n) => sum + n, rows.rows);
-    await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: read });
+    const done = new Map([...load.done, [next.index, rows.rows]]);
+    await source.reportLoad(load.id, {
+      table_id: load.table.id,
+      mode: load.mode,
+      rows_read: [...done.values()].reduce((sum, n) => sum + n, 0),
+      rows_expected: expectedRows(load.plan, done),
+    });
   }
 
   async function readAgain(mine: Work, load: OpenLoad): Promise<void> {
     const again: ReadRows[] = [];
     for (const places of await lake.loads.compare(load)) {
-      again.push(await lake.loads.read(load, mine.columns, source.rows(load.table.id, mine.columns, places)));
+      again.push(await lake.loads.read(load, mine.how, source.rows(load.table.id, mine.how, places)));
     }
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
     mine.read = { at: await source.now(), again };

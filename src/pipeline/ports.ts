@@ -12,7 +12,7 @@ import type {
   Standing,
 } from '../model/batch.ts';
 import type { Gap, OpenGap, PausedSpan, Repaired } from '../model/gap.ts';
-import type { Chunk, Leaf, Loaded, LoadMode, OpenLoad, Places, PlannedLeaf, ReadColumn } from '../model/load.ts';
+import type { Chunk, Leaf, Loaded, LoadMode, OpenLoad, Places, PlannedLeaf, Reading } from '../model/load.ts';
 import type { SourceTable } from '../model/table.ts';
 
 /** How a batch is read. The source offers it, a stager of the lake uses one of the two ways. */
@@ -88,8 +88,8 @@ export interface Source {
   advance(seq: string): Promise<boolean>;
   /** Where a tracked table's rows lie now; none where it is gone. */
   leaves(tableId: number): Promise<Leaf[]>;
-  /** Rows of a tracked table, the first column its ctid, then each of `columns` as it arrives. */
-  rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader;
+  /** Rows of a tracked table: where `placed` a column with the ctid, then each of `columns` as it arrives. */
+  rows(tableId: number, reading: Reading, of: Chunk | Places): BatchReader;
   /** Its clock, ISO 8601 in UTC with microseconds. */
   now(): Promise<string>;
   /** Loads that were asked for, or are at work, and that nobody has reported to be done. */
@@ -174,9 +174,9 @@ export interface Loads {
   /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
   begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
   /** How a reader must deliver the rows. `frozen`: the source may have other columns. */
-  columns(load: OpenLoad, frozen: boolean): ReadColumn[];
+  reading(load: OpenLoad, frozen: boolean): Reading;
   /** Read rows into the engine, beside batches that are applied meanwhile. */
-  read(load: OpenLoad, columns: readonly ReadColumn[], reader: BatchReader): Promise<ReadRows>;
+  read(load: OpenLoad, reading: Reading, reader: BatchReader): Promise<ReadRows>;
   /** A chunk that was read into the lake. Rejects with `load_disturbed` where the load has to begin anew. */
   apply(load: OpenLoad, chunk: Chunk, rows: ReadRows): Promise<void>;
   /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. Rejects with `load_large` where these are too many. */

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Batch, Capture, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { PausedSpan } from '../model/gap.ts';
-import type { Chunk, Leaf, LoadMode, Places, ReadColumn } from '../model/load.ts';
+import type { Chunk, Leaf, LoadMode, Places, Reading } from '../model/load.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, LoadProgress, LoadRequest, Source } from '../pipeline/ports.ts';
@@ -222,12 +222,13 @@ export class PostgresSource implements Source, AsyncDisposable {
     return rows.map((row) => ({ ...row }));
   }
 
-  rows(tableId: number, columns: readonly ReadColumn[], of: Chunk | Places): BatchReader {
+  rows(tableId: number, { columns, placed }: Reading, of: Chunk | Places): BatchReader {
     const ways = literal(JSON.stringify(Object.fromEntries(columns.map(({ column, way }) => [column.attnum, way]))));
     const range =
-      'places' in of ? `0, 0, ${literal(`{${of.places.map((place) => `"${place}"`).join(',')}}`)}` : `${of.firstPage}, ${of.pages}`;
-    const arrives = columns.flatMap((column) => column.arrives).map((type, index) => `, c${index} ${type}`);
-    return this.#readerOf(`SELECT * FROM audit.read_rows(${tableId}, ${of.relid}, ${ways}, ${range}) AS r (place text${arrives.join('')})`);
+      'places' in of ? `0, 0, ${literal(`{${of.places.map((place) => `"${place}"`).join(',')}}`)}` : `${of.firstPage}, ${of.pages}, NULL`;
+    const arrives = columns.flatMap((column) => column.arrives).map((type, index) => `c${index} ${type}`);
+    const all = [...(placed ? ['place text'] : []), ...arrives].join(', ');
+    return this.#readerOf(`SELECT * FROM audit.read_rows(${tableId}, ${of.relid}, ${ways}, ${range}, ${placed}) AS r (${all})`);
   }
 
   async now(): Promise<string> {

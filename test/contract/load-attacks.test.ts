@@ -116,7 +116,7 @@ describe.each(MIRRORS)('loads under attack: %s', { timeout: 180_000 }, (kind) =>
     await lake.acquire();
     const [load] = await lake.loads.open({ fresh: true });
     if (!load) throw new Error('no load');
-    const columns = lake.loads.columns(load, false);
+    const columns = lake.loads.reading(load, false);
     const chunk = { index: 1, relid: load.plan[0]?.relid ?? '', firstPage: 1, pages: 1 };
     const [one, other] = [
       await lake.loads.read(load, columns, source.rows(load.table.id, columns, chunk)),
@@ -141,7 +141,7 @@ describe.each(MIRRORS)('loads under attack: %s', { timeout: 180_000 }, (kind) =>
     await lake.acquire();
     const [load] = await lake.loads.open({ fresh: true });
     if (!load) throw new Error('no load');
-    const columns = lake.loads.columns(load, false);
+    const columns = lake.loads.reading(load, false);
     const chunk = { index: 0, relid: load.plan[0]?.relid ?? '', firstPage: 0, pages: 1 };
     const read = await lake.loads.read(load, columns, source.rows(load.table.id, columns, chunk));
     await lake.loads.begin(load, load.plan, '0');

@@ -16,7 +16,10 @@ test('retain: old changes leave the lake, status says since when, and what needs
   await lake.ok('track', 'public.*');
   await sql`INSERT INTO item SELECT g, 0 FROM generate_series(1, 10) g`;
   await lake.ok('run', '--once');
-  const [begin] = await lake.ok<{ at: string }[]>('query', "SELECT strftime(cut_ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS at FROM sluice.batch");
+  const [begin] = await lake.ok<{ at: string }[]>(
+    'query',
+    "SELECT strftime(cut_ts, '%Y-%m-%dT%H:%M:%S.%fZ') AS at FROM sluice.batch ORDER BY batch_id LIMIT 1",
+  );
   await sql`UPDATE item SET v = 1 WHERE id < 4`;
   await lake.ok('run', '--once');
   expect((await lake.ok<Status>('status')).lake.retainedSince).toBeNull();
@@ -25,7 +28,7 @@ test('retain: old changes leave the lake, status says since when, and what needs
   await sql`DELETE FROM item WHERE id = 10`;
   await lake.ok('run', '--once');
   const [horizon] = await lake.ok<{ since: string; batch_id: number }[]>('query', 'SELECT cut_ts AS since, batch_id FROM sluice.retained');
-  expect(horizon?.batch_id).toBe(2);
+  expect(Date.parse(String(horizon?.since))).toBeGreaterThan(Date.parse(String(begin?.at)));
   expect(await lake.ok<Status>('status')).toMatchObject({ lake: { retainedSince: horizon?.since }, batches: { done: 3 } });
   expect((await lake.run('status')).stdout).toContain(`changes since ${horizon?.since}`);
   expect(await lake.ok('query', 'SELECT (SELECT count(*) FROM cdc) AS log, (SELECT count(*) FROM public.item) AS state')).toEqual([

@@ -67,8 +67,8 @@ test('status, status --types, doctor and track tell how each table is held', { t
   expect(status.losses).toEqual([{ schema: 'public', table: 'orders', column: 'amount', values: 1 }]);
   expect(status.schemaChanges[0]).toMatchObject({ table_name: 'note', change: 'column_added', column_name: 'more' });
   expect(status.tables.map(({ name, lake: held }) => [name, held?.rows, held?.lastBatch])).toEqual([
-    ['note', null, 2],
-    ['orders', 2, 1],
+    ['note', null, 4],
+    ['orders', 2, 3],
   ]);
   expect(status.tables[1]?.lake).toMatchObject({ lag: expect.any(Number), lastChange: expect.stringMatching(/^20.*\+00$/) });
   const report = (await lake.run('status')).stdout;

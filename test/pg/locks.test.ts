@@ -56,6 +56,7 @@ describe.each(testVersions())('tables that the application has locked, on Postgr
           ['plain', null],
           ['ruled', null],
         ]);
+        expect(await source.checkTriggers(ids)).toEqual([]);
         expect((await source.tables(ids.filter((_, at) => at !== 1))).map(({ key }) => key)).toEqual([[1], [1]]);
       }),
   );
@@ -68,6 +69,6 @@ describe.each(testVersions())('tables that the application has locked, on Postgr
       await holder.unsafe('TRUNCATE part_0, plain, ruled');
       await Promise.all([waiting, listing]);
       // On the connections that saw the error.
-      expect(await Promise.all([source.look(), source.look()])).toEqual(Array(2).fill({ pending: true, sentinel: true }));
+      expect(await Promise.all([source.look(), source.look()])).toEqual(Array(2).fill({ pending: true, sentinel: true, requested: false }));
     }));
 });

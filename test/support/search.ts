@@ -18,6 +18,19 @@ function firstSeed({ SLUICE_PROPERTY_SEED: chosen, CI }: NodeJS.ProcessEnv): num
   return CI ? LANDING_SEED : Math.floor(Math.random() * 2 ** 31);
 }
 
+/** Random numbers below 1 (mulberry32) that begin at the seed which a test names when it fails. */
+export function seeded(): { readonly seed: number; readonly random: () => number } {
+  const seed = firstSeed(process.env);
+  let state = seed;
+  const random = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return { seed, random };
+}
+
 /**
  * Try random values for so long, at least one. A failure is repeated and made smaller, and names the seed that repeats it:
  * SLUICE_PROPERTY_SEED begins there. In CI the values are always the same, as many as there is time for; new ones are for searches by hand or by

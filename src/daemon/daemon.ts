@@ -98,9 +98,11 @@ export class Daemon {
       // Whatever happened, the session that held the leadership may be gone: compete again.
       this.#leading = false;
       ports.guard.failed();
-      await ports.loader.close();
       const fault = classify(error);
-      if (!fault.retry) {
+      // Rows that are read for a load and wait may be what a batch lacks room for.
+      const relieved = fault.code === 'lake_memory' && (await ports.loader.relieve());
+      await ports.loader.close();
+      if (!fault.retry && !relieved) {
         this.#stopping = true;
         this.#scheduler.stop();
         this.#done.reject(error);
@@ -180,9 +182,10 @@ export async function drainOnce({
         end = Date.now() + ONCE_PATIENCE_MS;
       }
     } catch (error) {
-      await ports.loader.close();
       const fault = classify(error);
-      const mayPass = fault.retry || fault.code === 'another_daemon_leads';
+      const relieved = fault.code === 'lake_memory' && (await ports.loader.relieve());
+      await ports.loader.close();
+      const mayPass = fault.retry || relieved || fault.code === 'another_daemon_leads';
       if (!mayPass || Date.now() > end) throw error;
       log.warn({ code: fault.code }, fault.message);
       await sleep(backoff.next());

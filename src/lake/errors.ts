@@ -45,7 +45,7 @@ const kinds: readonly { code: string; pattern: RegExp; message: string; remedy: 
   },
   {
     code: 'lake_memory',
-    pattern: /^Out of Memory Error|failed to (?:allocate|pin) (?:block|data)/im,
+    pattern: /^Out of Memory Error|(?:failed to|could not) (?:allocate|pin) (?:block|data)/im,
     message: 'The lake engine ran out of memory',
     remedy: 'Raise the memory limit, or give it a temp directory with more space.',
   },

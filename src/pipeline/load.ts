@@ -41,6 +41,11 @@ export interface Loader {
    * After a rejection the next call goes on from what the lake holds.
    */
   step(drained: Drained): Promise<boolean>;
+  /**
+   * The engine has run out of memory, by whatever: let go of what is read ahead, and load in smaller chunks. False: there is nothing to let go of, or chunks
+   * are small enough.
+   */
+  relieve(): Promise<boolean>;
   /** Let go of what is read ahead. */
   close(): Promise<void>;
 }
@@ -61,6 +66,8 @@ interface Work {
 const IDLE_MS = 60_000;
 /** The same while a gap waits for old transactions to end. */
 const WAITING_MS = 1_000;
+/** Chunks are not made smaller than this part of the usual: 16 kB of pages. */
+const SMALLEST = 4096;
 /** How long a step waits where there is nothing to do yet. */
 const PAUSE_MS = 100;
 
@@ -76,8 +83,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   // What is read at once is not read faster than that.
   const rowsOfChunk = chunkRows ?? Math.min(CHUNK_ROWS, rowsPerSecond ?? CHUNK_ROWS);
   let work: Work | undefined;
-  /** Grows when the engine has run out of memory: see planChunks. */
+  /** Grows when the engine has run out of memory, and then the load begins anew: see planChunks. */
   let shrink = 1;
+  let tooLarge = false;
   // What the lake holds is looked at once, and again when a batch or a request may have added to it.
   let look = true;
   // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
@@ -92,6 +100,15 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const reads = await Promise.allSettled(gone.reading.values());
     const rows = [...reads.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])), ...(gone.read?.again ?? [])];
     await Promise.allSettled(rows.map((one) => one.forget()));
+  }
+
+  async function relieve(): Promise<boolean> {
+    if (work === undefined || shrink >= SMALLEST) return false;
+    shrink *= 4;
+    tooLarge = true;
+    log.warn({ load: work.id, shrink }, 'chunks of this load are too large for memory_limit: it begins anew with smaller ones');
+    await forget();
+    return true;
   }
 
   async function begin(load: OpenLoad): Promise<void> {
@@ -237,9 +254,10 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     look = load !== undefined;
     if (load === undefined) return false;
     if (work !== undefined && work.id !== load.id) await forget();
-    if (load.batchId === null || load.disturbed) {
+    if (load.batchId === null || load.disturbed || tooLarge) {
       await forget();
       await begin(load);
+      tooLarge = false;
       return true;
     }
     work ??= await takeUp(load);
@@ -253,15 +271,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       }
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
-      const smaller = error.code === 'lake_memory' && load.plan.some(({ step, pages }) => step > 1 && pages > 1);
-      if (!smaller && error.code !== 'load_disturbed' && error.code !== 'load_large') throw error;
-      if (smaller) {
-        shrink *= 4;
-        log.warn(
-          { load: load.id, table: load.table.id, shrink },
-          'chunks of this table are too large for memory_limit: it is loaded in smaller ones',
-        );
-      }
+      if (error.code !== 'load_disturbed' && error.code !== 'load_large') throw error;
       await forget();
       await begin(error.code === 'load_large' ? { ...load, mode: 'full', sample: null } : load);
     }
@@ -277,12 +287,15 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
         await lake.acquire();
         return await oneStep(drained);
       } catch (error) {
+        const relieved = error instanceof SluiceError && error.code === 'lake_memory' && (await relieve());
         await forget();
-        throw error;
+        if (!relieved) throw error;
+        return true;
       } finally {
         await lake.release();
       }
     },
+    relieve,
     close: forget,
   };
 }

@@ -11,7 +11,6 @@ import {
   type OpenLoad,
   type PlannedLeaf,
   planChunks,
-  type Reading,
   sampleChunks,
 } from '../model/load.ts';
 import type { AtPoint } from './crash-points.ts';
@@ -48,7 +47,7 @@ export interface Loader {
 /** The load at work, as this process has it: chunks that are being read, and what they wait for. */
 interface Work {
   readonly id: string;
-  readonly how: Reading;
+  readonly frozen: boolean;
   readonly plan: readonly PlannedLeaf[];
   readonly since: number;
   readonly reading: Map<number, Promise<ReadRows>>;
@@ -126,15 +125,14 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function takeUp(load: OpenLoad): Promise<Work> {
     const [table] = await source.tables([load.table.id]);
-    const how = lake.loads.reading(load, table?.evolve === 'freeze');
-    return { id: load.id, how, plan: load.plan, since: Date.now(), reading: new Map(), rowsRead: 0 };
+    return { id: load.id, frozen: table?.evolve === 'freeze', plan: load.plan, since: Date.now(), reading: new Map(), rowsRead: 0 };
   }
 
   function readAhead(mine: Work, load: OpenLoad, todo: readonly Chunk[]): void {
     for (const chunk of todo) {
       if (mine.reading.size >= readers || waitMs(mine) > 0) return;
       if (mine.reading.has(chunk.index)) continue;
-      const reading = lake.loads.read(load, mine.how, source.rows(load.table.id, mine.how, chunk));
+      const reading = lake.loads.read(load, mine.frozen, (reading) => source.rows(load.table.id, reading, chunk));
       // Who waits for it sees the failure.
       reading.catch(() => undefined);
       mine.reading.set(chunk.index, reading);
@@ -185,7 +183,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   async function readAgain(mine: Work, load: OpenLoad): Promise<void> {
     const again: ReadRows[] = [];
     for (const places of await lake.loads.compare(load)) {
-      again.push(await lake.loads.read(load, mine.how, source.rows(load.table.id, mine.how, places)));
+      again.push(await lake.loads.read(load, mine.frozen, (reading) => source.rows(load.table.id, reading, places)));
     }
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
     mine.read = { at: await source.now(), again };

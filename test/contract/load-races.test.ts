@@ -18,7 +18,7 @@ function randomDml(random: (below: number) => number): string {
     `UPDATE item SET v = repeat('x', 100 + ${random(1000)}) WHERE id BETWEEN ${a} AND ${a + 20}`,
     `UPDATE item SET id = 1000 + ${random(100000)} WHERE id = ${a}`,
     `UPDATE item SET id = CASE id WHEN ${a} THEN -1 ELSE ${a} END WHERE id IN (${a}, -1)`,
-    `WITH gone AS (DELETE FROM item WHERE id = ${c} RETURNING *) UPDATE item SET balance = item.balance + gone.balance FROM gone WHERE item.id = (SELECT min(id) FROM item WHERE id <> ${c})`,
+    `WITH gone AS (DELETE FROM item WHERE id = ${c} RETURNING *) UPDATE item SET balance = item.balance + gone.balance FROM gone WHERE item.id = (SELECT min(id) FROM item WHERE id > 0 AND id <> ${c})`,
     `INSERT INTO item SELECT g, 0, 'new' FROM generate_series(${c}, ${c + 10}) g ON CONFLICT DO NOTHING`,
     `DELETE FROM item WHERE balance = 0`,
     `VACUUM item`,

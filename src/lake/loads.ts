@@ -35,6 +35,8 @@ export interface LakeLoads extends Loads {
 export function openLoads({ engine, session, rows, registry, forgetRegistry }: LoadsOptions): LakeLoads {
   let cached: { at: number; loads: readonly OpenLoad[] } | undefined;
   let count = 0;
+  /** The engine's threads before readers took some. */
+  let lent: number | undefined;
   let seen: { readonly id: string; readonly generation: number; readonly done: Map<number, number> } | undefined;
 
   const write = async <T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> => {
@@ -131,6 +133,16 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       });
       forgetRegistry();
       seen = isFill(load) ? undefined : { id: load.id, generation: engine.generation, done: new Map() };
+    },
+
+    readers: async (many) => {
+      if (many > 0 === (lent !== undefined)) return;
+      await engine.exclusive(async (sql) => {
+        const [now] = await sql.rows("SELECT current_setting('threads') AS n");
+        // The engine's own threads would wait for a reader by spinning: a load of 2 million rows takes 20 % more CPU, a comparison 40 %.
+        await sql.run(`SET threads = ${lent ?? Math.max(1, Number(now?.n) - many)}`);
+        lent = lent === undefined ? Number(now?.n) : undefined;
+      });
     },
 
     read: async (load, frozen, readerOf) => {

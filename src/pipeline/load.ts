@@ -91,6 +91,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const reads = await Promise.allSettled(gone.reading.values());
     const rows = [...reads.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])), ...(gone.read?.again ?? [])];
     await Promise.allSettled(rows.map((one) => one.forget()));
+    await lake.loads.readers(0).catch(() => undefined);
   }
 
   async function begin(load: OpenLoad): Promise<void> {
@@ -125,6 +126,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function takeUp(load: OpenLoad): Promise<Work> {
     const [table] = await source.tables([load.table.id]);
+    await lake.loads.readers(readers);
     return { id: load.id, frozen: table?.evolve === 'freeze', plan: load.plan, since: Date.now(), reading: new Map(), rowsRead: 0 };
   }
 
@@ -182,6 +184,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function readAgain(mine: Work, load: OpenLoad): Promise<void> {
     const again: ReadRows[] = [];
+    await lake.loads.readers(0);
     for (const places of await lake.loads.compare(load)) {
       again.push(await lake.loads.read(load, mine.frozen, (reading) => source.rows(load.table.id, reading, places)));
     }

@@ -173,6 +173,8 @@ export interface Loads {
   find(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly done: boolean; readonly result?: Loaded }>>;
   /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
   begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
+  /** So many reads are going to run at the same time; 0: none. Call it while none does. */
+  readers(many: number): Promise<void>;
   /**
    * Read rows into the engine, beside batches that are applied meanwhile.
    * @param frozen the source may have other columns than the lake

@@ -77,8 +77,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   let work: Work | undefined;
   /** Grows when the engine has run out of memory: see planChunks. */
   let shrink = 1;
-  // What the lake holds is looked at once, and again when a batch or a request may have added to it.
+  // What the lake holds is looked at once, and again when a batch or a request may have added to it; `look`: whether there is something to do.
   let look = true;
+  let stale = true;
   // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
   let lookAgainAt = 0;
   let gapWaits = false;
@@ -87,6 +88,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const gone = work;
     work = undefined;
     look = true;
+    stale = true;
     if (gone === undefined) return;
     const reads = await Promise.allSettled(gone.reading.values());
     const rows = [...reads.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])), ...(gone.read?.again ?? [])];
@@ -232,14 +234,19 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   }
 
   async function oneStep(drained: Drained): Promise<boolean> {
-    if (work === undefined) await takeRequests();
-    if (work === undefined) gapWaits = await repairGaps({ source, lake, log });
-    const [load] = await lake.loads.open({ fresh: work === undefined });
+    const fresh = stale && work === undefined;
+    if (fresh) {
+      await takeRequests();
+      gapWaits = await repairGaps({ source, lake, log });
+      stale = false;
+    }
+    const [load] = await lake.loads.open({ fresh });
     look = load !== undefined;
     if (load === undefined) return false;
     if (work !== undefined && work.id !== load.id) await forget();
     if (load.batchId === null || load.disturbed) {
       await forget();
+      stale = false;
       await begin(load);
       return true;
     }
@@ -271,7 +278,10 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   return {
     async step(drained) {
-      if (drained.news || Date.now() > lookAgainAt) look = true;
+      if (drained.news || Date.now() > lookAgainAt) {
+        look = true;
+        stale = true;
+      }
       if (!look) return false;
       lookAgainAt = Date.now() + (gapWaits ? WAITING_MS : IDLE_MS);
       try {

@@ -1,5 +1,5 @@
 import { fold } from '../model/lake-names.ts';
-import type { OpenLoad, Reading } from '../model/load.ts';
+import { isTime, type OpenLoad, type Reading } from '../model/load.ts';
 import type { LakeColumn, LakeTable } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import type { Sql } from './engine.ts';
@@ -27,11 +27,12 @@ export const SEEN = 'load_seen';
 /** Names, quoted, of what goes beside a table's columns: none of them is one of these. */
 export function besideOf(
   columns: readonly Pick<LakeColumn, 'name'>[],
-): Record<'at' | 'lost' | 'hash' | 'relid' | 'difference' | 'next', string> {
+): Record<'at' | 'odd' | 'lost' | 'hash' | 'relid' | 'difference' | 'next', string> {
   const taken = new Set(columns.map(({ name }) => fold(name)));
   const free = (name: string): string => (taken.has(fold(name)) ? free(`_${name}`) : ident(name));
   return {
     at: free('_sluice at'),
+    odd: free('_sluice odd'),
     lost: free('_sluice lost'),
     hash: free('_sluice hash'),
     relid: free('_sluice relid'),
@@ -62,7 +63,7 @@ export function sameKey(table: LakeTable, one: string, other: string): string {
 }
 
 /** Rows as they arrive, as the lake has them, with the columns of which a value was lost, and with their place as a number: page * 65536 + row. */
-export function projection({ columns, placed }: Reading, from: string): string {
+export function projection({ columns, placed, checked }: Reading, from: string): string {
   let next = 0;
   const values: string[] = [];
   const lost: string[] = [];
@@ -85,8 +86,24 @@ export function projection({ columns, placed }: Reading, from: string): string {
       : `CASE WHEN ${lost.map((one) => `(${one}) IS NOT NULL`).join(' OR ')} THEN list_filter([${lost.join(', ')}], lambda x: x IS NOT NULL) END`;
   const beside = besideOf(columns.map(({ column }) => column));
   const at = `split_part(substr(place, 2), ',', 1)::BIGINT * 65536 + rtrim(split_part(place, ',', 2), ')')::BIGINT AS ${beside.at}`;
-  const arrive = [...(placed ? ['place'] : []), ...Array.from({ length: next }, (_, index) => `c${index}`)];
-  return `SELECT ${[...values, ...(placed ? [at] : []), `${any} AS ${beside.lost}`].join(', ')} FROM ${from} AS r (${arrive.join(', ')})`;
+  const arrive = [
+    ...(placed ? ['place'] : []),
+    ...Array.from({ length: next }, (_, index) => `c${index}`),
+    ...(checked.length > 0 ? ['odd'] : []),
+  ];
+  return `SELECT ${[...values, ...(placed ? [at] : []), ...(checked.length > 0 ? [`odd AS ${beside.odd}`] : []), `${any} AS ${beside.lost}`].join(', ')} FROM ${from} AS r (${arrive.join(', ')})`;
+}
+
+/**
+ * That a row which was read without guards may hold a value that the reader has altered: times too late for the engine arrive as ones before the ice age, the
+ * last one that fits as infinity.
+ */
+export function oddCondition({ columns, checked }: Reading): string {
+  const table = columns.map(({ column }) => column);
+  const late = table
+    .filter(isTime)
+    .map(({ name }) => `${ident(name)} > '290000-01-01' OR ${ident(name)} < '5000-01-01 (BC)' AND isfinite(${ident(name)})`);
+  return [...(checked.length > 0 ? [besideOf(table).odd] : []), ...late].join(' OR ') || 'false';
 }
 
 /** What the parts of most statements are called. */

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../model/error.ts';
-import { type Chunk, type Loaded, type LoadMode, type OpenLoad, waysOf } from '../model/load.ts';
+import { type Chunk, isDecimal, type Loaded, type LoadMode, type OpenLoad, type Reading, waysOf } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import type { Loads, ReadRows } from '../pipeline/ports.ts';
 import type { Engine, Sql } from './engine.ts';
 import { moveAnchor, writeLedger } from './ledger.ts';
 import { compareRows, completeCompare, keepSeen, prepareCompare } from './load-compare.ts';
 import { completeFill, fill, forgetFill, prepareFill } from './load-fill.ts';
-import { isFill, projection, SEEN } from './load-sql.ts';
+import { isFill, oddCondition, projection, SEEN } from './load-sql.ts';
 import { full, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
@@ -35,6 +35,8 @@ export interface LakeLoads extends Loads {
 export function openLoads({ engine, session, rows, registry, forgetRegistry }: LoadsOptions): LakeLoads {
   let cached: { at: number; loads: readonly OpenLoad[] } | undefined;
   let count = 0;
+  /** The engine's threads before readers took some. */
+  let lent: number | undefined;
   let seen: { readonly id: string; readonly generation: number; readonly done: Map<number, number> } | undefined;
 
   const write = async <T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> => {
@@ -115,7 +117,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
         await forgetProgress(sql, load);
         if (!isFill(load)) await prepareCompare(sql, begun);
         else if (table.held === undefined) await prepareFill(sql, begun);
-        else await forgetFill(sql, { ...load, table }, batchId);
+        else if (load.batchId !== null) await forgetFill(sql, { ...load, table, batchId: load.batchId }, batchId);
         await moveAnchor(sql, batchId);
         const hiddenSince = load.mode === 'reset' ? 0 : load.mode === 'fill' && !table.held?.shown ? Number(table.held?.since) : null;
         const { id: load_id, mode } = load;
@@ -133,17 +135,36 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       seen = isFill(load) ? undefined : { id: load.id, generation: engine.generation, done: new Map() };
     },
 
-    reading: (load, frozen) => ({ columns: waysOf(load.table, rows.native && !frozen), placed: !isFill(load) }),
+    readers: async (many) => {
+      if (many > 0 === (lent !== undefined)) return;
+      await engine.exclusive(async (sql) => {
+        const [now] = await sql.rows("SELECT current_setting('threads') AS n");
+        // The engine's own threads would wait for a reader by spinning: a load of 2 million rows takes 20 % more CPU, a comparison 40 %.
+        await sql.run(`SET threads = ${lent ?? Math.max(1, Number(now?.n) - many)}`);
+        lent = lent === undefined ? Number(now?.n) : undefined;
+      });
+    },
 
-    read: async ({ batchId }, reading, reader) => {
+    read: async (load, frozen, readerOf) => {
       count += 1;
-      const name = `load_${batchId}_${count}`;
-      const arrive = reading.columns.flatMap(({ arrives }) => arrives).map((_, index) => `c${index}`);
-      const names = [...(reading.placed ? ['place'] : []), ...arrive];
+      const name = `load_${load.batchId}_${count}`;
+      const native = rows.native && !frozen;
       const read = await engine.beside(async (sql) => {
-        await rows.read(sql, reader, names, (from) => `CREATE OR REPLACE TABLE memory.main.${name} AS ${projection(reading, from)}`);
-        const [counted] = await sql.rows(`SELECT count(*) AS n FROM memory.main.${name}`);
-        return Number(counted?.n);
+        const into = async (reading: Reading) => {
+          const arrive = reading.columns.flatMap(({ arrives }) => arrives).map((_, index) => `c${index}`);
+          const names = [...(reading.placed ? ['place'] : []), ...arrive, ...(reading.checked.length > 0 ? ['odd'] : [])];
+          const create = (from: string) => `CREATE OR REPLACE TABLE memory.main.${name} AS ${projection(reading, from)}`;
+          await rows.read(sql, readerOf(reading), names, create);
+        };
+        const placed = !isFill(load);
+        const bare = { columns: waysOf(load.table, native ? 'bare' : 'no'), placed, checked: native ? decimalsOf(load.table) : [] };
+        await into(bare);
+        const [found] = await sql.rows(
+          `SELECT count(*) AS n, coalesce(bool_or(${oddCondition(bare)}), false) AS odd FROM memory.main.${name}`,
+        );
+        // Guards on every value cost the source half as much again; few tables have a value that needs them.
+        if (native && found?.odd === true) await into({ columns: waysOf(load.table, 'guarded'), placed, checked: [] });
+        return Number(found?.n);
       });
       return new MemoryRows(engine, name, read);
     },
@@ -153,8 +174,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       const relation = relationOf(read);
       if (isFill(load))
         await write('loading rows', async (sql) => {
-          await assertUndisturbed(sql, load);
-          await assertNotThere(sql, load, chunk);
+          await assertUndisturbed(sql, load, chunk);
           await fill(sql, load, relation);
           await sql.run('INSERT INTO lake.sluice.load_chunk VALUES ($load_id::UUID, $chunk, $rows)', {
             load_id: load.id,
@@ -241,6 +261,10 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
   };
 }
 
+function decimalsOf({ columns }: LakeTable): number[] {
+  return columns.filter(isDecimal).map(({ attnum }) => attnum);
+}
+
 function countsOf({ rows, missing, different, extra }: Row): Loaded {
   return { rows: Number(rows), missing: Number(missing), different: Number(different), extra: Number(extra) };
 }
@@ -302,17 +326,12 @@ function modeOf({ key, held }: LakeTable, mode: LoadMode, begun: boolean): LoadM
 }
 
 /** In the transaction that needs it: a batch of this process may have come since the load was looked up, or another process may have begun it anew. */
-async function assertUndisturbed(sql: Sql, { id, batchId }: OpenLoad): Promise<void> {
-  const [row] = await sql.rows('SELECT batch_id, disturbed FROM lake.sluice.load WHERE load_id = $id::UUID AND done_ts IS NULL', { id });
-  if (row === undefined || Number(row.batch_id) !== batchId) throw overtaken();
+async function assertUndisturbed(sql: Sql, { id, batchId }: OpenLoad, chunk?: Chunk): Promise<void> {
+  const [row] = await sql.rows(statement('load_standing'), { load_id: id, chunk: chunk?.index ?? null });
+  // The anchor's value is the same before a chunk and after it, so that alone does not tell that another process, or this one, has had it.
+  if (row === undefined || Number(row.batch_id) !== batchId || row.held === true) throw overtaken();
   if (row.disturbed === null) return;
   throw new SluiceError('load_disturbed', 'A TRUNCATE or a change of the table came while it was loaded', 'None: the load begins anew.');
-}
-
-/** The anchor's value is the same before a chunk and after it, so that alone does not tell that another process, or this one, has had it. */
-async function assertNotThere(sql: Sql, { id }: OpenLoad, { index }: Chunk): Promise<void> {
-  const [row] = await sql.rows('SELECT 1 FROM lake.sluice.load_chunk WHERE load_id = $id::UUID AND chunk = $index', { id, index });
-  if (row !== undefined) throw overtaken();
 }
 
 function overtaken(): SluiceError {

@@ -201,10 +201,16 @@ export class Replay {
 
   async #takeOver(session: LakeSession, table: LakeTable, loads: readonly CompleteLoad[]): Promise<void> {
     const real = this.#steps.at(-1)?.evolution.table as LakeTable;
-    const from = full(placesOf({ ...real, held: undefined }).changes);
+    const { changes } = placesOf({ ...real, held: undefined });
+    const from = full(changes);
     await retrying(session, () =>
       session.write('taking over loaded rows', async (sql, fence) => {
-        for (const { batchId, anew } of loads) {
+        const [there] = await sql.rows(
+          "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = $schema AND table_name = $name",
+          { ...changes },
+        );
+        // Where the typed log is gone, so are the loaded rows: the load that `swap` asks for brings them.
+        for (const { batchId, anew } of there === undefined ? [] : loads) {
           const beside = this.#beside({ table, changes: [] }).table;
           await takeOverLoad(sql, beside, { batchId, anew, from, real, names: namesNow(this.#steps, table) });
         }

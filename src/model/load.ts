@@ -1,3 +1,4 @@
+import type { SourceType } from './source-type.ts';
 import type { LakeColumn, LakeTable } from './table.ts';
 import { mapType } from './types.ts';
 
@@ -138,7 +139,7 @@ export function expectedRows(plan: readonly PlannedLeaf[], done: ReadonlyMap<num
 /** How a column's values are read: see sql/audit.read_columns_sql.sql. */
 export type Way = 'native' | 'guarded' | 'plain' | 'numbers' | 'json' | 'text';
 
-/** Types that the engine reads as they are, with the lake's type of each; exactness is held by test/contract/types. */
+/** Types that the engine reads as they are, with the lake's type of each; exactness is held by test/contract/load-types.test.ts. */
 const NATIVE: Readonly<Record<string, string>> = {
   bool: 'BOOLEAN',
   int2: 'SMALLINT',
@@ -150,9 +151,12 @@ const NATIVE: Readonly<Record<string, string>> = {
   varchar: 'VARCHAR',
   uuid: 'UUID',
   bytea: 'BLOB',
+  date: 'DATE',
+  time: 'TIME',
 };
 
-const GUARDED: Readonly<Record<string, string>> = { date: 'DATE', timestamp: 'TIMESTAMP', timestamptz: 'TIMESTAMPTZ' };
+/** Types that it reads so but for rare values: it counts microseconds from 1970, PostgreSQL from 2000; and for the NaN of a numeric it takes 0. */
+const TIMES: Readonly<Record<string, string>> = { timestamp: 'TIMESTAMP', timestamptz: 'TIMESTAMPTZ' };
 
 /** A column as it is read for a load. */
 export interface ReadColumn {
@@ -167,31 +171,44 @@ export interface Reading {
   readonly columns: readonly ReadColumn[];
   /** Their ctids too, as a first column. */
   readonly placed: boolean;
+  /** Attnums of numeric columns: a last column says whether any of them is NaN. */
+  readonly checked: readonly number[];
 }
 
 /**
  * How each column of a table is read, in attnum order.
- * @param native whether the reader takes values of PostgreSQL's types, and not their texts alone
+ * @param values the reader takes values of PostgreSQL's types: `guarded` so that rare ones arrive as text, `bare` where it is looked for these afterwards;
+ * `no`: texts alone
  */
-export function waysOf({ columns }: LakeTable, native: boolean): ReadColumn[] {
+export function waysOf({ columns }: LakeTable, values: 'no' | 'bare' | 'guarded'): ReadColumn[] {
   return [...columns]
     .sort((a, b) => a.attnum - b.attnum)
     .map((column) => {
-      const way = wayOf(column, native);
+      const way = wayOf(column, values);
       const arrives = way === 'native' ? [column.type.text] : way === 'guarded' ? [column.type.text, 'text'] : ['text'];
       return { column, way, arrives };
     });
 }
 
-function wayOf({ type, override, lakeType }: LakeColumn, native: boolean): Way {
-  const builtIn = type.schema === 'pg_catalog' && type.element === undefined && type.kind === 'b';
-  if (native && builtIn && NATIVE[type.name] === lakeType) return 'native';
-  if (
-    native &&
-    builtIn &&
-    (GUARDED[type.name] === lakeType || (type.name === 'numeric' && type.text === lakeType.replace('DECIMAL', 'numeric')))
-  )
-    return 'guarded';
+/** A time of PostgreSQL that is one of the lake's. */
+export function isTime({ type, lakeType }: LakeColumn): boolean {
+  return isBuiltIn(type) && TIMES[type.name] === lakeType;
+}
+
+/** A numeric that is a DECIMAL of the same digits. */
+export function isDecimal({ type, lakeType }: LakeColumn): boolean {
+  return isBuiltIn(type) && type.name === 'numeric' && type.text === lakeType.replace('DECIMAL', 'numeric');
+}
+
+function isBuiltIn({ schema, element, kind }: SourceType): boolean {
+  return schema === 'pg_catalog' && element === undefined && kind === 'b';
+}
+
+function wayOf(column: LakeColumn, values: 'no' | 'bare' | 'guarded'): Way {
+  const { type, override, lakeType } = column;
+  const builtIn = isBuiltIn(type);
+  if (values !== 'no' && builtIn && NATIVE[type.name] === lakeType) return 'native';
+  if (values !== 'no' && (isTime(column) || isDecimal(column))) return values === 'bare' ? 'native' : 'guarded';
   if (builtIn && type.name === 'numeric') return 'plain';
   const { exact } = mapType(type, override);
   // The parser would make doubles of them.

@@ -11,7 +11,6 @@ import {
   type OpenLoad,
   type PlannedLeaf,
   planChunks,
-  type Reading,
   sampleChunks,
 } from '../model/load.ts';
 import type { AtPoint } from './crash-points.ts';
@@ -53,7 +52,7 @@ export interface Loader {
 /** The load at work, as this process has it: chunks that are being read, and what they wait for. */
 interface Work {
   readonly id: string;
-  readonly how: Reading;
+  readonly frozen: boolean;
   readonly plan: readonly PlannedLeaf[];
   readonly since: number;
   readonly reading: Map<number, Promise<ReadRows>>;
@@ -86,8 +85,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   /** Grows when the engine has run out of memory, and then the load begins anew: see planChunks. */
   let shrink = 1;
   let tooLarge = false;
-  // What the lake holds is looked at once, and again when a batch or a request may have added to it.
+  // What the lake holds is looked at once, and again when a batch or a request may have added to it; `look`: whether there is something to do.
   let look = true;
+  let stale = true;
   // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
   let lookAgainAt = 0;
   let gapWaits = false;
@@ -96,10 +96,12 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const gone = work;
     work = undefined;
     look = true;
+    stale = true;
     if (gone === undefined) return;
     const reads = await Promise.allSettled(gone.reading.values());
     const rows = [...reads.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])), ...(gone.read?.again ?? [])];
     await Promise.allSettled(rows.map((one) => one.forget()));
+    await lake.loads.readers(0).catch(() => undefined);
   }
 
   async function relieve(): Promise<boolean> {
@@ -143,15 +145,15 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function takeUp(load: OpenLoad): Promise<Work> {
     const [table] = await source.tables([load.table.id]);
-    const how = lake.loads.reading(load, table?.evolve === 'freeze');
-    return { id: load.id, how, plan: load.plan, since: Date.now(), reading: new Map(), rowsRead: 0 };
+    await lake.loads.readers(readers);
+    return { id: load.id, frozen: table?.evolve === 'freeze', plan: load.plan, since: Date.now(), reading: new Map(), rowsRead: 0 };
   }
 
   function readAhead(mine: Work, load: OpenLoad, todo: readonly Chunk[]): void {
     for (const chunk of todo) {
       if (mine.reading.size >= readers || waitMs(mine) > 0) return;
       if (mine.reading.has(chunk.index)) continue;
-      const reading = lake.loads.read(load, mine.how, source.rows(load.table.id, mine.how, chunk));
+      const reading = lake.loads.read(load, mine.frozen, (reading) => source.rows(load.table.id, reading, chunk));
       // Who waits for it sees the failure.
       reading.catch(() => undefined);
       mine.reading.set(chunk.index, reading);
@@ -201,8 +203,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function readAgain(mine: Work, load: OpenLoad): Promise<void> {
     const again: ReadRows[] = [];
+    await lake.loads.readers(0);
     for (const places of await lake.loads.compare(load)) {
-      again.push(await lake.loads.read(load, mine.how, source.rows(load.table.id, mine.how, places)));
+      again.push(await lake.loads.read(load, mine.frozen, (reading) => source.rows(load.table.id, reading, places)));
     }
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
     mine.read = { at: await source.now(), again };
@@ -248,14 +251,19 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   }
 
   async function oneStep(drained: Drained): Promise<boolean> {
-    if (work === undefined) await takeRequests();
-    if (work === undefined) gapWaits = await repairGaps({ source, lake, log });
-    const [load] = await lake.loads.open({ fresh: work === undefined });
+    const fresh = stale && work === undefined;
+    if (fresh) {
+      await takeRequests();
+      gapWaits = await repairGaps({ source, lake, log });
+      stale = false;
+    }
+    const [load] = await lake.loads.open({ fresh });
     look = load !== undefined;
     if (load === undefined) return false;
     if (work !== undefined && work.id !== load.id) await forget();
     if (load.batchId === null || load.disturbed || tooLarge) {
       await forget();
+      stale = false;
       await begin(load);
       tooLarge = false;
       return true;
@@ -280,7 +288,10 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   return {
     async step(drained) {
-      if (drained.news || Date.now() > lookAgainAt) look = true;
+      if (drained.news || Date.now() > lookAgainAt) {
+        look = true;
+        stale = true;
+      }
       if (!look) return false;
       lookAgainAt = Date.now() + (gapWaits ? WAITING_MS : IDLE_MS);
       try {

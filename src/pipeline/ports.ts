@@ -173,10 +173,14 @@ export interface Loads {
   find(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly done: boolean; readonly result?: Loaded }>>;
   /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
   begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
-  /** How a reader must deliver the rows. `frozen`: the source may have other columns. */
-  reading(load: OpenLoad, frozen: boolean): Reading;
-  /** Read rows into the engine, beside batches that are applied meanwhile. */
-  read(load: OpenLoad, reading: Reading, reader: BatchReader): Promise<ReadRows>;
+  /** So many reads are going to run at the same time; 0: none. Call it while none does. */
+  readers(many: number): Promise<void>;
+  /**
+   * Read rows into the engine, beside batches that are applied meanwhile.
+   * @param frozen the source may have other columns than the lake
+   * @param readerOf the rows as they are wanted; it may be asked twice
+   */
+  read(load: OpenLoad, frozen: boolean, readerOf: (reading: Reading) => BatchReader): Promise<ReadRows>;
   /** A chunk that was read into the lake. Rejects with `load_disturbed` where the load has to begin anew. */
   apply(load: OpenLoad, chunk: Chunk, rows: ReadRows): Promise<void>;
   /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. Rejects with `load_large` where these are too many. */

@@ -222,13 +222,15 @@ export class PostgresSource implements Source, AsyncDisposable {
     return rows.map((row) => ({ ...row }));
   }
 
-  rows(tableId: number, { columns, placed }: Reading, of: Chunk | Places): BatchReader {
+  rows(tableId: number, { columns, placed, checked }: Reading, of: Chunk | Places): BatchReader {
     const ways = literal(JSON.stringify(Object.fromEntries(columns.map(({ column, way }) => [column.attnum, way]))));
     const range =
       'places' in of ? `0, 0, ${literal(`{${of.places.map((place) => `"${place}"`).join(',')}}`)}` : `${of.firstPage}, ${of.pages}, NULL`;
     const arrives = columns.flatMap((column) => column.arrives).map((type, index) => `c${index} ${type}`);
-    const all = [...(placed ? ['place text'] : []), ...arrives].join(', ');
-    return this.#readerOf(`SELECT * FROM audit.read_rows(${tableId}, ${of.relid}, ${ways}, ${range}, ${placed}) AS r (${all})`);
+    const all = [...(placed ? ['place text'] : []), ...arrives, ...(checked.length > 0 ? ['odd boolean'] : [])].join(', ');
+    return this.#readerOf(
+      `SELECT * FROM audit.read_rows(${tableId}, ${of.relid}, ${ways}, ${range}, ${placed}, '{${checked.join(',')}}') AS r (${all})`,
+    );
   }
 
   async now(): Promise<string> {

@@ -116,11 +116,10 @@ describe.each(MIRRORS)('loads under attack: %s', { timeout: 180_000 }, (kind) =>
     await lake.acquire();
     const [load] = await lake.loads.open({ fresh: true });
     if (!load) throw new Error('no load');
-    const columns = lake.loads.reading(load, false);
     const chunk = { index: 1, relid: load.plan[0]?.relid ?? '', firstPage: 1, pages: 1 };
     const [one, other] = [
-      await lake.loads.read(load, columns, source.rows(load.table.id, columns, chunk)),
-      await lake.loads.read(load, columns, source.rows(load.table.id, columns, chunk)),
+      await lake.loads.read(load, false, (reading) => source.rows(load.table.id, reading, chunk)),
+      await lake.loads.read(load, false, (reading) => source.rows(load.table.id, reading, chunk)),
     ];
     await lake.loads.apply(load, chunk, one);
     await expect(lake.loads.apply(load, chunk, other)).rejects.toMatchObject({ code: 'lake_conflict' });
@@ -141,9 +140,8 @@ describe.each(MIRRORS)('loads under attack: %s', { timeout: 180_000 }, (kind) =>
     await lake.acquire();
     const [load] = await lake.loads.open({ fresh: true });
     if (!load) throw new Error('no load');
-    const columns = lake.loads.reading(load, false);
     const chunk = { index: 0, relid: load.plan[0]?.relid ?? '', firstPage: 0, pages: 1 };
-    const read = await lake.loads.read(load, columns, source.rows(load.table.id, columns, chunk));
+    const read = await lake.loads.read(load, false, (reading) => source.rows(load.table.id, reading, chunk));
     await lake.loads.begin(load, load.plan, '0');
     await expect(lake.loads.apply(load, chunk, read)).rejects.toMatchObject({ code: 'lake_conflict' });
     await lake.release();

@@ -11,7 +11,7 @@ test.each(['auto', 'fifo'] as const)(
   'values of every type, read by %s, are those that are captured',
   { timeout: 120_000 },
   async (staging) => {
-    await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file', { staging });
+    await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file', { staging, chunkRows: 1 });
     const most = Math.max(...CASES.map(({ values }) => values.length));
     const row = (id: number, index: number) =>
       `(${[id, ...CASES.map(({ type, values }) => (values[index] === undefined ? 'NULL' : `'${values[index]?.replaceAll("'", "''")}'::${type}`))].join(', ')})`;

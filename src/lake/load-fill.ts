@@ -37,15 +37,12 @@ export async function prepareFill(sql: Sql, { table, mode, batchId }: OpenLoad):
 }
 
 /**
- * Take back what a load has written before it was disturbed. The state becomes what the log makes of it; where all is loaded anew it begins empty once
+ * Take back what a load has written before it was disturbed, if it had begun. The state becomes what the log makes of it; where all is loaded anew it begins empty once
  * more, with the load's new number.
  * @param load as it was, its table as it is registered
  */
-export async function forgetFill(
-  sql: Sql,
-  { table, batchId: before }: OpenLoad & { readonly batchId: number },
-  batchId: number,
-): Promise<void> {
+export async function forgetFill(sql: Sql, { table, batchId: begun }: OpenLoad, batchId: number): Promise<void> {
+  const before = begun ?? -1;
   const { changes, state, batch, op, seq, ...parts } = partsOf(table);
   await sql.run(`DELETE FROM ${changes} WHERE ${batch} = ${before} AND ${op} = 'R'`);
   await sql.run('DELETE FROM lake.sluice.loss WHERE batch_id = $batch_id::BIGINT AND cdc_seq = $seq::BIGINT', {

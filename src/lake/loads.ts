@@ -117,7 +117,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
         await forgetProgress(sql, load);
         if (!isFill(load)) await prepareCompare(sql, begun);
         else if (table.held === undefined) await prepareFill(sql, begun);
-        else if (load.batchId !== null) await forgetFill(sql, { ...load, table, batchId: load.batchId }, batchId);
+        else if (load.batchId !== null || load.disturbed) await forgetFill(sql, { ...load, table }, batchId);
         await moveAnchor(sql, batchId);
         const hiddenSince = load.mode === 'reset' ? 0 : load.mode === 'fill' && !table.held?.shown ? Number(table.held?.since) : null;
         const { id: load_id, mode } = load;

@@ -141,6 +141,8 @@ export class LakeSession {
   async #attach(sql: Sql): Promise<void> {
     if (this.#isAttached) return;
     for (const folder of foldersOf(this.#config)) await makeFolder(folder);
+    // An engine out of memory may have refused to detach it.
+    await sql.run('DETACH DATABASE IF EXISTS lake');
     await sql.run(attachStatement(this.#config, 'write'));
     this.#attachedTo = this.#engine.generation;
     const [made] = await sql.rows(

@@ -324,6 +324,18 @@ test('a load that is asked for begins though the buffer is never empty', async (
   expect(await mirror.query('SELECT mode FROM sluice.load WHERE done_ts IS NULL')).toEqual([{ mode: 'compare' }]);
 });
 
+test('a table that gets its first key while its load waits has the rows that were captured before', async () => {
+  await using mirror = await open('DuckDB file');
+  await mirror.run(`${ITEM}; CREATE TABLE late (id int, v text); INSERT INTO late SELECT g, 'v' FROM generate_series(1, 10) g`);
+  await mirror.track('item', 'late');
+  await stepTo(mirror, 1);
+  await mirror.run("INSERT INTO late VALUES (11, 'captured'); DELETE FROM late WHERE id = 1");
+  await step(mirror);
+  await mirror.run('ALTER TABLE late ADD PRIMARY KEY (id)');
+  await settled(mirror);
+  await mirror.expectState('item', 'late');
+});
+
 test('a table without a key has each row once, and nothing to verify', async () => {
   await using mirror = await open('DuckDB file');
   await mirror.run('CREATE TABLE item (id int, v text); INSERT INTO item SELECT g, $$v$$ FROM generate_series(1, 1000) g');
@@ -392,7 +404,7 @@ test('columns of hostile names, a table of 300 columns, an empty one, and partit
   await mirror.damage(
     'DELETE FROM lake.public.keyed WHERE place = 7',
     'UPDATE lake.public.coded SET twice = 3 WHERE id = $$B$$',
-    'UPDATE lake.public.item SET x = $$no$$ WHERE id = 3',
+    'UPDATE lake.public.item SET x = -1 WHERE id = 3',
   );
   for (const name of tables) {
     await ask(mirror, 'repair', name);

@@ -56,6 +56,11 @@ function nameOf(text: string): [string, string] {
 
 export const MIRRORS = ['DuckDB file', 'DuckLake on SQLite', 'DuckLake on PostgreSQL'] as const;
 
+/**
+ * For tests that are about what happens when, not about a kind of lake: the fastest one, a fifth of the time of a DuckLake. SLUICE_ALL_LAKES=1: each of them.
+ */
+export const ANY_MIRROR: readonly (typeof MIRRORS)[number][] = process.env.SLUICE_ALL_LAKES === '1' ? MIRRORS : ['DuckDB file'];
+
 export async function openMirror(
   server: PostgresAddress,
   kind: (typeof MIRRORS)[number],

@@ -13,7 +13,7 @@ test.each(MIRRORS)('DDL on a table without changes is followed: %s', { timeout: 
   await mirror.track('item', 'other', 'never');
   await mirror.run("INSERT INTO item SELECT g, 'v' || g, g FROM generate_series(1, 9) g; INSERT INTO other VALUES (1), (2)");
   await mirror.drain();
-  const batches = async () => Number((await mirror.query('SELECT count(*) AS n FROM sluice.batch'))[0]?.n);
+  const batches = async () => Number((await mirror.query("SELECT count(*) AS n FROM sluice.batch WHERE kind <> 'load'"))[0]?.n);
   await mirror.drain();
   expect(await batches()).toBe(1);
 

@@ -67,6 +67,8 @@ const IDLE_MS = 60_000;
 const WAITING_MS = 1_000;
 /** Chunks are not made smaller than this part of the usual: 16 kB of pages. */
 const SMALLEST = 4096;
+/** How often it is looked whether a read holds somebody up. */
+const GIVE_WAY_MS = 40;
 /** How long a step waits where there is nothing to do yet. */
 const PAUSE_MS = 100;
 
@@ -88,9 +90,30 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   // What the lake holds is looked at once, and again when a batch or a request may have added to it; `look`: whether there is something to do.
   let look = true;
   let stale = true;
+  let watching: NodeJS.Timeout | undefined;
   // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
   let lookAgainAt = 0;
   let gapWaits = false;
+
+  /**
+   * A read holds a lock of the table, so an ALTER TABLE or a TRUNCATE waits for it, and others queue behind. The read gives way; it is tried again after a
+   * pause. Beside the steps, for a step may be a batch that takes seconds.
+   */
+  function watchReads(): void {
+    if (watching !== undefined) return;
+    watching = setInterval(() => {
+      if (work === undefined || work.reading.size === 0) {
+        clearInterval(watching);
+        watching = undefined;
+        return;
+      }
+      source.giveWay().then(
+        (cancelled) => cancelled > 0 && log.info({ reads: cancelled }, 'somebody waited for a table that is loaded: reading it later'),
+        () => undefined,
+      );
+    }, GIVE_WAY_MS);
+    watching.unref();
+  }
 
   async function forget(): Promise<void> {
     const gone = work;
@@ -157,6 +180,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       // Who waits for it sees the failure.
       reading.catch(() => undefined);
       mine.reading.set(chunk.index, reading);
+      watchReads();
     }
   }
 

@@ -90,6 +90,8 @@ export interface Source {
   leaves(tableId: number): Promise<Leaf[]>;
   /** Rows of a tracked table: where `placed` a column with the ctid, then each of `columns` as it arrives. */
   rows(tableId: number, reading: Reading, of: Chunk | Places): BatchReader;
+  /** Cancel our own reads of tables that somebody waits for. Returns how many. */
+  giveWay(): Promise<number>;
   /** Its clock, ISO 8601 in UTC with microseconds. */
   now(): Promise<string>;
   /** Loads that were asked for, or are at work, and that nobody has reported to be done. */

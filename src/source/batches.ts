@@ -56,6 +56,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #tables = statement('tables');
   readonly #bufferBytes = statement('buffer_bytes');
   readonly #catalogue = statement('catalogue');
+  readonly #giveWay = statement('give_way');
   #leaderPid: number | undefined;
 
   constructor({ url, lockTimeoutMs, rename = () => undefined }: SourceOptions) {
@@ -231,6 +232,10 @@ export class PostgresSource implements Source, AsyncDisposable {
     return this.#readerOf(
       `SELECT * FROM audit.read_rows(${tableId}, ${of.relid}, ${ways}, ${range}, ${placed}, '{${checked.join(',')}}') AS r (${all})`,
     );
+  }
+
+  async giveWay(): Promise<number> {
+    return one(await this.#sql.unsafe<{ cancelled: number }[]>(this.#giveWay)).cancelled;
   }
 
   async now(): Promise<string> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { classify } from '../../src/model/fault.ts';
 import { drain } from '../../src/pipeline/index.ts';
@@ -452,4 +453,27 @@ test('rows of 100 kB that take little room at the source are loaded in smaller c
   expect(await mirror.query('SELECT count(*) AS n, sum(length(v))::BIGINT AS length FROM public.item')).toEqual([
     { n: 4000, length: 400000000 },
   ]);
+});
+
+test('a read gives way to who waits for its lock', { timeout: 60_000 }, async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file');
+  // A value takes a millisecond to be read, so the table's one chunk takes two seconds.
+  await mirror.run(`CREATE TYPE slow AS ENUM ('x');
+    CREATE FUNCTION slowly(slow) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN to_json($1::text); END $$;
+    CREATE CAST (slow AS json) WITH FUNCTION slowly(slow);
+    CREATE TABLE item (id int PRIMARY KEY, v slow); INSERT INTO item SELECT g, 'x' FROM generate_series(1, 2000) g`);
+  await mirror.track('item');
+  const drained = mirror.drain();
+  const reading = async () =>
+    (await mirror.sql`SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%audit.read_rows(%' AND pid <> pg_backend_pid()`)
+      .length;
+  while ((await reading()) === 0) await sleep(5);
+  await sleep(100);
+  const started = performance.now();
+  await mirror.run('TRUNCATE item');
+  expect(performance.now() - started).toBeLessThan(700);
+  await mirror.run("INSERT INTO item VALUES (7, 'x')");
+  await drained;
+  await mirror.drain();
+  expect(await mirror.query('SELECT id FROM public.item')).toEqual([{ id: 7 }]);
 });

@@ -61,11 +61,6 @@ export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = f
         const differing = Object.entries(tables).filter(differs);
         return [...new Set([...Object.keys(changes), ...differing.map(([id]) => id)].map(Number))];
       }),
-    known: (ids) =>
-      session.use('looking up tables', async (sql) => {
-        const known = (await registry(sql)).filter(({ dropped }) => !dropped);
-        return ids.filter((id) => known.some((table) => table.id === id));
-      }),
     follow: async (cut, tables, source) => {
       const prepared = await session.use('following schema changes', async (sql) => {
         await stageNothing(sql);

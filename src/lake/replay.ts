@@ -240,10 +240,11 @@ export class Replay {
       await putInPlace(sql, aside.changes, places.changes);
       if (hasState) await putInPlace(sql, aside.state, places.state);
       await makeHistory(sql, table);
+      // Those of loaded rows stay as the rows do.
       for (const { place, from, to } of this.#named) {
         await sql.run(
           `DELETE FROM lake.sluice.loss WHERE table_schema = ${literal(place.schema)} AND table_name = ${literal(place.name)}
-             AND batch_id >= ${from} AND batch_id < ${to}`,
+             AND batch_id >= ${from} AND batch_id < ${to} AND cdc_seq >= 0`,
         );
       }
       const losses = await sql.run('INSERT INTO lake.sluice.loss FROM temp.rebuilt_loss');

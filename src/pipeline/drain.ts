@@ -105,7 +105,8 @@ async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
     // Only now: a lake that is one file is held, and so kept from readers, for as short as can be.
     await lake.acquire();
     const changed = await watch.look();
-    const ids = new Set([...(await lake.concerned(contents)), ...(await lake.known(changed.ids))]);
+    // Tables too that the lake does not know yet: they are followed once.
+    const ids = new Set([...(await lake.concerned(contents)), ...changed.ids]);
     const tables = await source.tables([...ids]);
     await at('before-apply');
     const applied = await lake.apply(batch, staged, tables, identity);

@@ -128,8 +128,6 @@ export interface Lake {
   find(batchId: string): Promise<Applied | undefined>;
   /** Ids of tracked tables that `apply` needs to know more of: those with changes, and those that were renamed or dropped. */
   concerned(contents: Contents): Promise<number[]>;
-  /** Those of these tables that the lake has. */
-  known(ids: readonly number[]): Promise<number[]>;
   /**
    * Follow the columns of tables without a batch: one lake transaction, a ledger row of kind `schema` without changes, fenced as a batch is.
    * The source must hold no change from before `cut` that the lake lacks. Returns how many tables differed; 0: nothing was written.

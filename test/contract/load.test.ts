@@ -77,3 +77,25 @@ test.each(MIRRORS)('a rebuild keeps what was loaded, in its place among changes 
   await mirror.rebuild('item');
   await mirror.expectState('item');
 });
+
+test('a table without changes is loaded though the others never rest', { timeout: 60_000 }, async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file');
+  await mirror.run('CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE quiet (id int PRIMARY KEY); INSERT INTO quiet VALUES (1), (2)');
+  await mirror.track('item', 'quiet');
+  await mirror.run('INSERT INTO item VALUES (1)');
+  await mirror.drain();
+  await mirror.expectState('item', 'quiet');
+});
+
+test('a rebuild keeps the losses of loaded rows', { timeout: 60_000 }, async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file');
+  await mirror.run("CREATE TABLE item (id int PRIMARY KEY, n numeric(12, 2)); INSERT INTO item VALUES (1, 'NaN'), (2, 2)");
+  await mirror.track('item');
+  await mirror.drain();
+  await mirror.run("INSERT INTO item VALUES (3, 'NaN')");
+  await mirror.drain();
+  const losses = await mirror.query('FROM sluice.loss ORDER BY ALL');
+  expect(losses).toHaveLength(2);
+  await mirror.rebuild('item');
+  expect(await mirror.query('FROM sluice.loss ORDER BY ALL')).toEqual(losses);
+});

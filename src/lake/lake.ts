@@ -14,7 +14,7 @@ import { readRegistry } from './registry.ts';
 import { retainSlice } from './retain.ts';
 import type { RowSource } from './row-source.ts';
 import type { Row } from './rows.ts';
-import { type Fence, LakeSession } from './session.ts';
+import { LakeSession } from './session.ts';
 import { forgetStage, incomplete, STAGE, stageLogged, stageNothing } from './stage.ts';
 import { fifoRows } from './stage-fifo.ts';
 import { statement } from './statement.ts';
@@ -115,10 +115,10 @@ export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = f
       );
       return applied;
     },
-    recordGap: (gap) => session.write('recording a gap', (sql, fence) => fenced(sql, fence, () => recordGap(sql, gap, fence.lastBatchId))),
+    recordGap: (gap) => session.amend('recording a gap', (sql, fence) => recordGap(sql, gap, fence.lastBatchId)),
     gaps: () => session.use('reading the gaps', readGaps),
-    closeGap: (gapId, repaired) => session.write('closing a gap', (sql, fence) => fenced(sql, fence, () => closeGap(sql, gapId, repaired))),
-    capGaps: (xid) => session.write('renumbering gaps', (sql, fence) => fenced(sql, fence, () => capGaps(sql, xid))),
+    closeGap: (gapId, repaired) => session.amend('closing a gap', (sql) => closeGap(sql, gapId, repaired)),
+    capGaps: (xid) => session.amend('renumbering gaps', (sql) => capGaps(sql, xid)),
     accounted: (ids) =>
       session.use('looking up batches', async (sql) => {
         const rows = await sql.rows(statement('accounted'), { ids: JSON.stringify(ids) });
@@ -129,7 +129,8 @@ export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = f
         fence.check();
         const value = await retainSlice(sql, before, await registry(sql), slice);
         // Where there was nothing to do, nothing is committed.
-        return value === undefined ? { value, lastBatchId: fence.lastBatchId } : fenced(sql, fence, async () => value);
+        if (value !== undefined) await fence.touch();
+        return { value, lastBatchId: fence.lastBatchId };
       }),
     source: () =>
       session.use('reading the ledger', async (sql) => {
@@ -152,12 +153,6 @@ const FIND = 'SELECT batch_uuid, batch_id, "rows", first_seq, last_seq FROM lake
 // The ordinal and the cut change nothing in the answer (a batch keeps them), but let DuckLake skip the ledger's older files.
 const HELD = `SELECT batch_id FROM lake.sluice.batch
   WHERE source_ordinal = $ordinal::BIGINT AND cut_ts = $cut::TIMESTAMPTZ AND batch_uuid = $batch_uuid::UUID LIMIT 1`;
-/** What is no batch is fenced as one: an update that changes nothing is still one for DuckLake. */
-async function fenced<T>(sql: Sql, fence: Fence, work: () => Promise<T>): Promise<{ value: T; lastBatchId: number }> {
-  fence.check();
-  await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
-  return { value: await work(), lastBatchId: fence.lastBatchId };
-}
 
 async function applyStaged(
   sql: Sql,

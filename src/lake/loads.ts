@@ -43,13 +43,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     const known = cached;
     // The commit may have happened though its answer is lost: then what is known is wrong, and the anchor does not say so.
     cached = undefined;
-    const written = await session.write(doing, async (sql, fence) => {
-      fence.check();
-      const value = await work(sql, fence);
-      // An update that changes nothing is still one for DuckLake: a second writer's commit fails by it.
-      await moveAnchor(sql, fence.lastBatchId);
-      return { value, lastBatchId: fence.lastBatchId };
-    });
+    const written = await session.amend(doing, work);
     cached = known;
     return written;
   };

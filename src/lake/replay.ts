@@ -10,7 +10,7 @@ import { prepareTable } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import { namesNow, takeOverLoad } from './replay-loads.ts';
 import { readHorizon } from './retain.ts';
-import type { Fence, LakeSession } from './session.ts';
+import type { LakeSession } from './session.ts';
 import { ident, literal } from './sql.ts';
 import { stagedContents } from './stage.ts';
 import { statement } from './statement.ts';
@@ -103,7 +103,12 @@ export class Replay {
 
   /** Move the anchor, so that a daemon's batch at the same time is the one to fail. */
   async claim(session: LakeSession): Promise<void> {
-    await retrying(session, () => session.write('asking for the lake', touch));
+    await retrying(session, () =>
+      session.write('asking for the lake', async (_, fence) => {
+        await fence.touch();
+        return { value: undefined, lastBatchId: fence.lastBatchId };
+      }),
+    );
   }
 
   /** What is to be replayed after batch `done`: steps each with its batch, and between them slices of batches that changed no columns. */
@@ -182,7 +187,7 @@ export class Replay {
           await alterTable(sql, batch.evolution);
           await applyChanges(sql, slice.last, batch, typed, { replayed: true });
         }
-        if (first) await touch(sql, fence);
+        if (first) await fence.touch();
         return { value: undefined, lastBatchId: fence.lastBatchId };
       }),
     );
@@ -262,7 +267,7 @@ export class Replay {
           gap_id: null,
           asked: false,
         });
-      await touch(sql, fence);
+      await fence.touch();
       const { schema, name } = table.lake;
       return { value: { schema, name, changes: this.#changes, rows, losses }, lastBatchId: fence.lastBatchId };
     });
@@ -326,12 +331,6 @@ async function putInPlace(sql: Sql, from: Place, to: Place): Promise<void> {
   // Renamed into another schema meanwhile; DuckDB moves no table there.
   await sql.run(`CREATE TABLE ${full(to)} AS FROM ${full(from)}`);
   await sql.run(`DROP TABLE ${full(from)}`);
-}
-
-/** An update that changes nothing is still one for DuckLake: it fences as a batch is fenced. */
-async function touch(sql: Sql, { lastBatchId }: Fence): Promise<{ value: undefined; lastBatchId: number }> {
-  await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
-  return { value: undefined, lastBatchId };
 }
 
 /** A slice can be tried again after a conflict alone: then it has left nothing. */

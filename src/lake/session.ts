@@ -98,12 +98,25 @@ export class LakeSession {
             'Run one daemon per lake. Nothing is lost: the batch is tried again.',
           );
         },
+        touch: async () => {
+          await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
+        },
       };
       const { value, lastBatchId } = await work(sql, fence);
       await sql.run('COMMIT');
       this.#seen = lastBatchId;
       this.#left = { ...anchor, lastBatchId };
       return value;
+    });
+  }
+
+  /** As `write`, for what is no batch: behind the checked fence, and the anchor's value stays. */
+  amend<T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> {
+    return this.write(doing, async (sql, fence) => {
+      fence.check();
+      const value = await work(sql, fence);
+      await fence.touch();
+      return { value, lastBatchId: fence.lastBatchId };
     });
   }
 
@@ -175,6 +188,8 @@ export interface Fence {
   readonly lastBatchId: number;
   /** Throws `lake_conflict` when it isn't what this process saw last. */
   check(): void;
+  /** Fence what leaves the anchor's value: an update that changes nothing is still one for DuckLake, and a second writer's commit fails by it. */
+  touch(): Promise<void>;
 }
 
 interface Anchor {

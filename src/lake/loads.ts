@@ -13,7 +13,6 @@ import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
 import type { Row } from './rows.ts';
 import type { Fence, LakeSession } from './session.ts';
-import { literal } from './sql.ts';
 import { statement } from './statement.ts';
 
 /** What the loads of a lake work with. */
@@ -76,8 +75,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
 
     find: (ids) =>
       session.use('looking for loads', async (sql) => {
-        const rows =
-          ids.length === 0 ? [] : await sql.rows(statement('load_find', { ids: ids.map((id) => `${literal(id)}::UUID`).join(', ') }));
+        const rows = ids.length === 0 ? [] : await sql.rows(statement('load_find'), { ids: JSON.stringify(ids) });
         return new Map(
           rows.map((row) => [String(row.load_id), { done: row.done === true, ...(row.rows !== null && { result: countsOf(row) }) }]),
         );

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { fold } from '../model/lake-names.ts';
 import { isTime, type OpenLoad, type Reading } from '../model/load.ts';
 import type { LakeColumn, LakeTable } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
+import type { LoadRequest } from '../pipeline/ports.ts';
 import type { Sql } from './engine.ts';
 import { full, keyColumns, list, placesOf } from './places.ts';
 import { ident, literal } from './sql.ts';
@@ -19,6 +21,16 @@ export function isFill({ mode }: Pick<OpenLoad, 'mode'>): boolean {
 /** From where on the log says what a row is: where a state is held, from its beginning. */
 export function sinceOf({ table, batchId }: OpenLoad): number {
   return table.held?.since ?? Number(batchId) + 1;
+}
+
+/** Ask for a load, in the lake's transaction. By default it is of all rows, and nobody waits for it: see load_request.sql. */
+export async function requestLoad(
+  sql: Sql,
+  { id, tableId, mode, sample = null, gapId = null }: Pick<LoadRequest, 'tableId' | 'mode'> & Partial<LoadRequest>,
+  asked = false,
+): Promise<void> {
+  const params = { load_id: id ?? randomUUID(), table_id: tableId, mode, sample, gap_id: gapId, asked };
+  await sql.run(statement('load_request'), params);
 }
 
 /** What a comparison has seen of the source so far: of each row its key, its hash and its place. It spills, and goes with the engine. */

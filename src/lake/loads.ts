@@ -7,7 +7,7 @@ import type { Engine, Sql } from './engine.ts';
 import { moveAnchor, writeLedger } from './ledger.ts';
 import { compareRows, completeCompare, keepSeen, prepareCompare } from './load-compare.ts';
 import { completeFill, fill, forgetFill, prepareFill } from './load-fill.ts';
-import { isFill, oddCondition, projection, SEEN } from './load-sql.ts';
+import { isFill, oddCondition, projection, requestLoad, SEEN } from './load-sql.ts';
 import { full, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
@@ -84,10 +84,11 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     request: async (wanted) => {
       if (wanted.length === 0) return;
       await changing('requesting loads', async (sql) => {
-        for (const { id, tableId, mode, sample, gapId } of wanted) {
-          const asked = gapId === null;
+        for (const request of wanted) {
+          const asked = request.gapId === null;
+          const { id, tableId, mode } = request;
           if (asked && mode !== 'verify') await sql.run(statement('load_adopt'), { load_id: id, table_id: tableId });
-          await sql.run(statement('load_request'), { load_id: id, table_id: tableId, mode, sample, gap_id: gapId, asked });
+          await requestLoad(sql, request, asked);
         }
       });
     },

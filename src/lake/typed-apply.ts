@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { Truncate } from '../model/batch.ts';
 import type { Evolution } from '../model/evolution.ts';
 import type { LakeTable } from '../model/table.ts';
 import { boundCondition } from './bound.ts';
 import { alterHistory, alterTable } from './ddl.ts';
 import type { Sql } from './engine.ts';
+import { requestLoad } from './load-sql.ts';
 import { full, keyColumns, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import { ident } from './sql.ts';
@@ -123,9 +123,6 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
   });
 }
 
-/** A load that nobody waits for. */
-const UNASKED = { sample: null, gap_id: null, asked: false };
-
 /** What a batch means for loads of its table: what one at work has read may not be true any more, and rows may have changed that no trigger saw. */
 async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, unable }: TableBatch, incomplete: boolean): Promise<void> {
   const { table, changes } = evolution;
@@ -137,13 +134,11 @@ async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, u
     const [open] = await sql.rows('SELECT 1 FROM lake.sluice.load WHERE table_id = $id::INTEGER AND done_ts IS NULL LIMIT 1', {
       id: table.id,
     });
-    if (!open) await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'fill', ...UNASKED });
+    if (!open) await requestLoad(sql, { tableId: table.id, mode: 'fill' });
   }
   // ALTER TYPE … USING computes values anew.
   const unseen = incomplete || changes.some(({ change }) => change === 'needs_load' || change === 'type_changed');
-  if (unseen && !table.held && !table.dropped) {
-    await sql.run(statement('load_request'), { load_id: randomUUID(), table_id: table.id, mode: 'compare', ...UNASKED });
-  }
+  if (unseen && !table.held && !table.dropped) await requestLoad(sql, { tableId: table.id, mode: 'compare' });
 }
 
 function typeBatch(sql: Sql, batchId: number, { evolution, truncates }: TableBatch, toType: ToType): Promise<Typed> {

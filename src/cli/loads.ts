@@ -9,6 +9,7 @@ import type { Context } from './context.ts';
 import { plural } from './output.ts';
 import { type Progress, withProgress } from './progress.ts';
 import { withSource } from './source.ts';
+import { stopOnSignal } from './stop.ts';
 import { assertMeant, tableLabel } from './tables.ts';
 
 type Source = typeof import('../source/index.ts');
@@ -44,7 +45,7 @@ export async function loadTables(context: Context, config: Config, { patterns, m
     await source.assertInstalled(sql);
     const tables = choose((await source.readStatus(sql)).tables, patterns);
     const wanted = tables.filter(({ key }) => (mode !== 'verify' && mode !== 'repair' ? true : key !== null));
-    const stop = stopOnSignal(context);
+    const stop = stopOnSignal(context.io);
     try {
       const ids = await source.requestLoads(
         sql,
@@ -187,14 +188,4 @@ function assertDone(now: readonly LoadStatus[]): LoadStatus[] {
     `${tableLabel(gone)} was dropped or untracked before it was loaded.`,
     'sluice status lists the tracked tables.',
   );
-}
-
-/** The first SIGINT or SIGTERM asks, the second ends the process. */
-function stopOnSignal({ io }: Context): { signal: AbortSignal; forget(): void } {
-  const controller = new AbortController();
-  const forget = io.onStopSignal((signal) => {
-    if (controller.signal.aborted) io.endNow(signal);
-    controller.abort();
-  });
-  return { signal: controller.signal, forget };
 }

@@ -2,9 +2,10 @@ import type { Logger } from 'pino';
 import type { Config } from '../../config/index.ts';
 import type { ComposeOptions, Composition } from '../../daemon/index.ts';
 import type { Loaded, LoadMode } from '../../model/load.ts';
-import type { Context, Io, Register } from '../context.ts';
+import type { Context, Register } from '../context.ts';
 import { plural } from '../output.ts';
 import { withProgress } from '../progress.ts';
+import { type Stop, stopOnSignal } from '../stop.ts';
 import { tableLabel } from '../tables.ts';
 
 interface Options {
@@ -23,7 +24,9 @@ export const register: Register = (program, bind) => {
         const config = context.config(logLevel === undefined ? {} : { 'log.level': logLevel });
         const { createLogger } = await import('../logger.ts');
         const log = createLogger(config.log, context.io);
-        const stop = stopOnSignal(context.io, log);
+        const stop = stopOnSignal(context.io, (signal) =>
+          log.info({ signal }, 'stopping after the batch at work; a second signal stops at once'),
+        );
         try {
           const [{ withTempDirectory, placesFor }, daemon] = await Promise.all([import('../lake.ts'), import('../../daemon/index.ts')]);
           await withTempDirectory(config, async (ready) => {
@@ -47,23 +50,6 @@ interface Done extends Loaded {
   readonly schema: string;
   readonly name: string;
   readonly mode: LoadMode;
-}
-
-interface Stop {
-  /** Aborted by the first signal. */
-  readonly signal: AbortSignal;
-  forget(): void;
-}
-
-/** The first SIGINT or SIGTERM asks: the batch at work is finished. The second ends the process at once, which loses nothing either. */
-function stopOnSignal(io: Io, log: Logger): Stop {
-  const controller = new AbortController();
-  const forget = io.onStopSignal((signal) => {
-    if (controller.signal.aborted) io.endNow(signal);
-    log.info({ signal }, 'stopping after the batch at work; a second signal stops at once');
-    controller.abort();
-  });
-  return { signal: controller.signal, forget };
 }
 
 async function runUntilStopped(config: Config, { ports }: Composition, log: Logger, { signal }: Stop): Promise<void> {

@@ -1,10 +1,11 @@
 import { SluiceError } from '../model/error.ts';
 import type { LakeTable } from '../model/table.ts';
 import type { Sql } from './engine.ts';
-import { inLake, keyColumns, list, placesOf } from './places.ts';
+import { inLake, placesOf } from './places.ts';
 import { readRegistry } from './registry.ts';
 import { ident, literal } from './sql.ts';
 import { statement } from './statement.ts';
+import { partsOf } from './table-sql.ts';
 
 /** The name under which the lake itself is attached while `lake` is what it was. */
 export const NOW = 'lake_now';
@@ -78,17 +79,15 @@ async function makeViews(sql: Sql, table: LakeTable, { last, cut, version, witho
   const { state, changes, history } = placesOf(table);
   for (const { schema } of [state, changes, history]) await sql.run(`CREATE SCHEMA IF NOT EXISTS lake.${ident(schema)}`);
   const now = `${NOW}.${inLake(changes)}`;
-  const { _op, _seq, _batch, valid_from: from, valid_to: to, is_current: current } = table.own;
+  const { _batch, valid_from: from, valid_to: to, is_current: current } = table.own;
   const counts = without.length === 0 ? '' : ` AND ${ident(_batch)} NOT IN (${without.join(', ')})`;
   await sql.run(`CREATE VIEW lake.${inLake(changes)} AS FROM ${now} WHERE ${ident(_batch)} <= ${last}${counts}`);
   // As for anybody who looked then.
   if (table.key === null || hidden) return;
-  const columns = list(table.columns.map(({ name }) => name));
-  const key = list(keyColumns(table).map(({ name }) => name));
-  const own = { op: ident(_op), seq: ident(_seq), batch: ident(_batch) };
+  const parts = partsOf(table);
   const kept =
     version !== undefined &&
-    `CREATE VIEW lake.${inLake(state)} AS SELECT ${columns} FROM ${NOW}.${inLake(state)} AT (VERSION => ${version})`;
+    `CREATE VIEW ${parts.state} AS SELECT ${parts.columns} FROM ${NOW}.${inLake(state)} AT (VERSION => ${version})`;
   // The state that a snapshot has kept is read in a fifth of the time. It has none of a table that was gone by then.
   const fromSnapshot =
     kept &&
@@ -96,10 +95,7 @@ async function makeViews(sql: Sql, table: LakeTable, { last, cut, version, witho
       () => true,
       () => false,
     ));
-  if (!fromSnapshot)
-    await sql.run(
-      statement('as_of', { view: `lake.${inLake(state)}`, changes: `lake.${inLake(changes)}`, columns, key, ...own, last: String(last) }),
-    );
+  if (!fromSnapshot) await sql.run(statement('as_of', { ...parts, view: parts.state, last: String(last) }));
   const ended = `${ident(to)} <= ${literal(cut)}::TIMESTAMPTZ`;
   await sql.run(
     `CREATE VIEW lake.${inLake(history)} AS SELECT * REPLACE (CASE WHEN ${ended} THEN ${ident(to)} END AS ${ident(to)}, coalesce(NOT ${ended}, true) AS ${ident(current)})

@@ -3,9 +3,10 @@ import type { LakeColumn, LakeTable } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import type { Sql } from './engine.ts';
 import { besideOf } from './load-sql.ts';
-import { full, inLake, keyColumns, list, type Place, placesOf } from './places.ts';
+import { full, inLake, list, type Place, placesOf } from './places.ts';
 import { ident, literal } from './sql.ts';
 import { statement } from './statement.ts';
+import { keysOf, namesOf } from './table-sql.ts';
 
 /** A column as it shall be, and where its values come from. */
 interface Target {
@@ -84,13 +85,13 @@ export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
     await dropHistory(sql, history);
     return;
   }
-  const names = table.columns.map(({ name }) => name);
+  const names = namesOf(table);
   await sql.run(
     statement('history', {
       history: full(history),
       changes: inLake(changes),
       columns: list(names, 'f.'),
-      key: list(keyColumns(table).map(({ name }) => name)),
+      key: list(keysOf(table)),
       op: ident(table.own._op),
       seq: ident(table.own._seq),
       batch: ident(table.own._batch),

@@ -1,10 +1,11 @@
 import { SluiceError } from '../model/error.ts';
 import type { OpenLoad, Places } from '../model/load.ts';
 import type { Sql } from './engine.ts';
-import { besideOf, findChanged, keysOf, LOADED_SEQ, namesOf, noteLosses, partsOf, SEEN, sameKey, whole } from './load-sql.ts';
+import { besideOf, findChanged, LOADED_SEQ, noteLosses, SEEN } from './load-sql.ts';
 import { keyColumns, list } from './places.ts';
 import { ident } from './sql.ts';
 import { statement } from './statement.ts';
+import { keysOf, namesOf, partsOf, sameKey, whole } from './table-sql.ts';
 
 /*
  * Holding what the source has against a state that is shown. Of each row its key and a hash are kept; where they differ from the state's the row is read

@@ -2,11 +2,12 @@ import type { OpenLoad } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import { makeHistory } from './ddl.ts';
 import type { Sql } from './engine.ts';
-import { EMPTIED_SEQ, findChanged, keysOf, LOADED_SEQ, namesOf, noteLosses, partsOf, sameKey, whole } from './load-sql.ts';
+import { EMPTIED_SEQ, findChanged, LOADED_SEQ, noteLosses } from './load-sql.ts';
 import { full, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import { ident, literal } from './sql.ts';
 import { statement } from './statement.ts';
+import { keysOf, namesOf, partsOf, sameKey, whole } from './table-sql.ts';
 
 /*
  * Loading a table whose state is not shown meanwhile. The drain feeds that state as any other; each chunk adds its rows to it but those that the log

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { fold } from '../model/lake-names.ts';
 import { isTime, type OpenLoad, type Reading } from '../model/load.ts';
-import type { LakeColumn, LakeTable } from '../model/table.ts';
+import type { LakeColumn } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import type { LoadRequest } from '../pipeline/ports.ts';
 import type { Sql } from './engine.ts';
-import { full, keyColumns, list, placesOf } from './places.ts';
 import { ident, literal } from './sql.ts';
 import { statement } from './statement.ts';
+import { partsOf } from './table-sql.ts';
 
 /** How rows of a load are marked in the typed log. Their batch holds nothing else of the table. */
 export const LOADED_SEQ = -1;
@@ -53,27 +53,6 @@ export function besideOf(
   };
 }
 
-export function namesOf(table: LakeTable): string[] {
-  return table.columns.map(({ name }) => name);
-}
-
-export function keysOf(table: LakeTable): string[] {
-  return keyColumns(table).map(({ name }) => name);
-}
-
-/** A key of which the lake can't hold a value is not in the state. */
-export function whole(table: LakeTable): string {
-  return keysOf(table)
-    .map((name) => `${ident(name)} IS NOT NULL`)
-    .join(' AND ');
-}
-
-export function sameKey(table: LakeTable, one: string, other: string): string {
-  return keysOf(table)
-    .map((name) => `${one}.${ident(name)} = ${other}.${ident(name)}`)
-    .join(' AND ');
-}
-
 /** Rows as they arrive, as the lake has them, with the columns of which a value was lost, and with their place as a number: page * 65536 + row. */
 export function projection({ columns, placed, checked }: Reading, from: string): string {
   let next = 0;
@@ -116,22 +95,6 @@ export function oddCondition({ columns, checked }: Reading): string {
     .filter(isTime)
     .map(({ name }) => `${ident(name)} > '290000-01-01' OR ${ident(name)} < '5000-01-01 (BC)' AND isfinite(${ident(name)})`);
   return [...(checked.length > 0 ? [besideOf(table).odd] : []), ...late].join(' OR ') || 'false';
-}
-
-/** What the parts of most statements are called. */
-export function partsOf(table: LakeTable): Record<'changes' | 'state' | 'columns' | 'key' | 'op' | 'seq' | 'batch' | 'whole', string> {
-  const places = placesOf(table);
-  const { _op, _seq, _batch } = table.own;
-  return {
-    changes: full(places.changes),
-    state: full(places.state),
-    columns: list(namesOf(table)),
-    key: list(keysOf(table)),
-    op: ident(_op),
-    seq: ident(_seq),
-    batch: ident(_batch),
-    whole: whole(table),
-  };
 }
 
 /** Fill temp.load_changed with the keys of which the log knows better than what was read. Returns whether there are any. */

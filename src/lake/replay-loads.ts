@@ -1,9 +1,10 @@
 import type { SchemaStep } from '../model/schema-history.ts';
 import type { LakeTable } from '../model/table.ts';
 import type { Sql } from './engine.ts';
-import { keysOf, LOADED_SEQ, namesOf, partsOf, sameKey } from './load-sql.ts';
+import { LOADED_SEQ } from './load-sql.ts';
 import { list } from './places.ts';
 import { ident, literal } from './sql.ts';
+import { keysOf, namesOf, partsOf, sameKey } from './table-sql.ts';
 
 /** What the typed log calls today each column that a table had then, in the order of `table.columns`. Columns that are gone are among those that are left. */
 export function namesNow(steps: readonly SchemaStep[], table: LakeTable): string[] {

@@ -1,9 +1,8 @@
 import type { Retained } from '../model/batch.ts';
 import type { LakeTable } from '../model/table.ts';
 import type { Sql } from './engine.ts';
-import { full, keyColumns, placesOf } from './places.ts';
-import { ident } from './sql.ts';
 import { statement } from './statement.ts';
+import { keysOf, partsOf, sameValues } from './table-sql.ts';
 
 /** How much one transaction takes away at most; a batch that is larger by itself goes whole. */
 export interface RetainSlice {
@@ -64,14 +63,14 @@ export async function retainSlice(
 
 async function retainTable(sql: Sql, table: LakeTable, done: number, last: number): Promise<void> {
   const parts = partsOf(table);
-  const keys = keyColumns(table).map(({ name }) => ident(name));
+  const keys = keysOf(table);
   if (keys.length === 0) {
     await sql.run(`DELETE FROM ${parts.changes} WHERE ${parts.batch} <= $last::BIGINT`, { last });
     return;
   }
-  await sql.run(statement('retain_last', { ...parts, key: keys.join(', ') }), { done, last });
+  await sql.run(statement('retain_last', parts), { done, last });
   await sql.run(statement('retain_truncated', parts), { done, last });
-  const same_key = keys.map((name) => `c.${name} IS NOT DISTINCT FROM l.${name}`).join(' AND ');
+  const same_key = sameValues(keys, 'c', 'l', 'IS NOT DISTINCT FROM');
   await sql.run(statement('retain_changes', { ...parts, same_key }), { last });
 }
 
@@ -80,9 +79,4 @@ async function retainLedger(sql: Sql, tables: readonly LakeTable[], last: number
   await sql.run('CREATE OR REPLACE TEMP TABLE retain_batch (batch_id BIGINT)');
   for (const table of tables) await sql.run(statement('retain_referred', partsOf(table)), { last });
   await sql.run(statement('retain_ledger'), { last });
-}
-
-function partsOf(table: LakeTable): { changes: string; op: string; seq: string; batch: string } {
-  const { _op, _seq, _batch } = table.own;
-  return { changes: full(placesOf(table).changes), op: ident(_op), seq: ident(_seq), batch: ident(_batch) };
 }

@@ -5,10 +5,11 @@ import { boundCondition } from './bound.ts';
 import { alterHistory, alterTable } from './ddl.ts';
 import type { Sql } from './engine.ts';
 import { requestLoad } from './load-sql.ts';
-import { full, keyColumns, list, placesOf } from './places.ts';
+import { full, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import { ident } from './sql.ts';
 import { statement } from './statement.ts';
+import { namesOf, partsOf, sameKey, sameValues } from './table-sql.ts';
 import { goesStraight, type ToType, type Typed, typeChanges, typedRelation, typeIntoLog } from './typing.ts';
 
 /** What one table gets from a batch. */
@@ -170,7 +171,7 @@ export async function applyChanges(
     await sql.run(statement('ended', { changes: log, own }), { batch_id: batchId, table_id: evolution.was.id });
   }
   if (typed && !typed.logged) {
-    const columns = [_op, _xid, _ts, ...table.columns.map(({ name }) => name)];
+    const columns = [_op, _xid, _ts, ...namesOf(table)];
     const parts = {
       changes: log,
       into: `${list([...columns, _seq, _batch])}${typed.context ? `, ${ident(_context)}` : ''}`,
@@ -197,32 +198,24 @@ async function applyState(
   typed: Typed | undefined,
   truncates: readonly Truncate[],
 ): Promise<number> {
-  const places = placesOf(table);
-  const state = full(places.state);
-  const keys = keyColumns(table).map(({ name }) => name);
-  const columns = list(table.columns.map(({ name }) => name));
-  const sameKey = sameColumns(keys);
+  const parts = partsOf(table);
+  const { state, seq } = parts;
+  const same = sameKey(table, 't', 'l');
   const truncated = truncates.findLast(({ bound }) => bound === null)?.seq ?? null;
   let grown = 0;
   if (truncated !== null) grown -= await sql.run(`DELETE FROM ${state}`);
   if (typed) {
-    const parts = {
-      typed: typed.relation,
-      key: list(keys),
-      whole: keys.map((name) => `${ident(name)} IS NOT NULL`).join(' AND '),
-      seq: ident(table.own._seq),
-      op: ident(table.own._op),
-    };
-    await sql.run(statement('typed_last', parts), { truncated });
+    const from = { ...parts, typed: typed.relation };
+    await sql.run(statement('typed_last', from), { truncated });
     if (was && changes.some(({ change }) => change === 'key_changed')) grown -= await removeByOldKey(sql, batchId, was, table, typed);
-    grown -= await sql.run(statement('state_delete', { state, same_key: sameKey }));
-    grown += await sql.run(statement('state_insert', { ...parts, state, columns }));
+    grown -= await sql.run(statement('state_delete', { state, same_key: same }));
+    grown += await sql.run(statement('state_insert', from));
   }
-  for (const { bound, seq } of truncates) {
+  for (const { bound, seq: at } of truncates) {
     if (bound === null) continue;
-    const later = typed ? ` AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${sameKey} AND l.${ident(table.own._seq)} > ${seq})` : '';
+    const later = typed ? ` AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${same} AND l.${seq} > ${at})` : '';
     const gone = `${boundCondition(bound, table.columns)}${later}`;
-    grown -= await removeLogged(sql, batchId, table, gone, seq);
+    grown -= await removeLogged(sql, batchId, table, gone, at);
   }
   return grown;
 }
@@ -237,29 +230,19 @@ async function removeByOldKey(sql: Sql, batchId: number, was: LakeTable, table: 
   // A key whose column is gone tells nothing any more.
   if (old.length === 0 || old.length < names.length) return 0;
   await sql.run(statement('typed_last_before', { typed: typed.relation, key: list(old), seq: ident(table.own._seq) }));
-  const keys = keyColumns(table).map(({ name }) => name);
-  const gone = `EXISTS (FROM ${typed.relation} AS l WHERE ${sameColumns(old)}) AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${sameColumns(keys)})`;
+  const gone = `EXISTS (FROM ${typed.relation} AS l WHERE ${sameValues(old, 't', 'l')})
+    AND NOT EXISTS (FROM temp.typed_last AS l WHERE ${sameKey(table, 't', 'l')})`;
   return removeLogged(sql, batchId, table, gone, '0');
 }
 
 /** Take the rows `t` of the state for which `gone` holds, with a D each in the typed log. Returns how many. */
 async function removeLogged(sql: Sql, batchId: number, table: LakeTable, gone: string, seq: string): Promise<number> {
-  const places = placesOf(table);
-  const state = full(places.state);
-  const columns = list(table.columns.map(({ name }) => name));
-  await sql.run(statement('remove_logged', { changes: full(places.changes), state, own: ownColumns(table), columns, gone }), {
-    seq,
-    batch_id: batchId,
-  });
+  const { changes, state, columns } = partsOf(table);
+  await sql.run(statement('remove_logged', { changes, state, own: ownColumns(table), columns, gone }), { seq, batch_id: batchId });
   return sql.run(`DELETE FROM ${state} AS t WHERE ${gone}`);
 }
 
 /** Our columns that every row of the typed log has. */
 function ownColumns({ own: { _op, _seq, _xid, _ts, _batch } }: LakeTable): string {
   return list([_op, _seq, _xid, _ts, _batch]);
-}
-
-/** That t and l have the same values in these columns. */
-function sameColumns(names: readonly string[]): string {
-  return names.map((name) => `t.${ident(name)} = l.${ident(name)}`).join(' AND ');
 }

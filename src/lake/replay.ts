@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../model/error.ts';
 import type { Evolution } from '../model/evolution.ts';
-import { lineageOf, type SchemaStep } from '../model/schema-history.ts';
+import type { SchemaStep } from '../model/schema-history.ts';
 import type { LakeTable } from '../model/table.ts';
 import { alterTable, makeHistory } from './ddl.ts';
 import type { Sql } from './engine.ts';
@@ -10,6 +10,7 @@ import { full, type Place, placesOf } from './places.ts';
 import { prepareTable } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import { namesNow, takeOverLoad } from './replay-loads.ts';
+import { type CompleteLoad, planSlices, readComplete, readSteps, type Slice } from './replay-plan.ts';
 import { readHorizon } from './retain.ts';
 import type { LakeSession } from './session.ts';
 import { ident, literal } from './sql.ts';
@@ -28,23 +29,6 @@ export interface Rebuilt {
   readonly rows: number | null;
   /** Values that the lake's types can't hold: rows of sluice.loss. */
   readonly losses: number;
-}
-
-interface Slice {
-  /** The first and the last of its batches. */
-  readonly first: number;
-  readonly last: number;
-  /** Evolutions that belong to its one batch. */
-  readonly steps: readonly Evolution[];
-  /** Loads that were complete after its last batch: their rows are not in the log, and are taken over from the typed log that there is. */
-  readonly loads?: readonly CompleteLoad[];
-}
-
-interface CompleteLoad {
-  /** Its number, which its rows carry. */
-  readonly batchId: number;
-  /** Rows of before that it does not have are gone. */
-  readonly anew: boolean;
 }
 
 /** A slice's rows lie in a temp table once as JSON and once typed, and spill where that is more than the memory limit. */
@@ -112,54 +96,20 @@ export class Replay {
     );
   }
 
-  /** What is to be replayed after batch `done`: steps each with its batch, and between them slices of batches that changed no columns. */
+  /** What is to be replayed after batch `done`, and the last batch of it. */
   plan(session: LakeSession, done: number): Promise<{ slices: Slice[]; last: number }> {
     return session.use('looking for what to rebuild', async (sql) => {
       const [anchor] = await sql.rows('SELECT last_batch_id FROM lake.sluice.anchor');
       const end = Number(anchor?.last_batch_id);
-      const steps = lineageOf(await readSteps(sql, end), this.#id);
+      const steps = await readSteps(sql, this.#id, end);
       if (steps.length === 0) throw noHistory(this.#name);
       this.#named = steps.map(({ batchId, evolution }, index) => {
         return { place: evolution.table.lake, from: batchId, to: steps[index + 1]?.batchId ?? Number.MAX_SAFE_INTEGER };
       });
       this.#steps = steps;
       await this.#assertWhole(sql);
-      const ahead = steps.filter(({ batchId }) => batchId > done);
-      const ids = [...new Set(steps.map(({ evolution }) => evolution.table.id))].join(', ');
-      const complete = await sql.rows(statement('replayed_loads', { ids }), { last: end });
-      const loads = complete.filter(({ batch_id }) => !this.#taken.has(Number(batch_id)));
-      const slices: Slice[] = [];
-      const batches = async (table: LakeTable, first: number, last: number) => {
-        if (first > last) return;
-        const size = this.#sliceSize;
-        for (const row of await sql.rows(statement('slices'), { table_id: table.id, first, last, size })) {
-          slices.push({ first: Number(row.first), last: Number(row.last), steps: [] });
-        }
-      };
-      const quiet = async (table: LakeTable | undefined, first: number, last: number) => {
-        // Of a table that is gone nothing more is typed.
-        if (table === undefined || table.dropped) return;
-        let next = first;
-        // A load may have ended with the batch of the step before.
-        for (const { done_batch } of loads.filter((load) => Number(load.done_batch) >= first - 1 && Number(load.done_batch) <= last)) {
-          const ended = Number(done_batch);
-          if (slices.at(-1)?.loads && slices.at(-1)?.last === ended) continue;
-          await batches(table, next, ended);
-          const mine = loads.filter((load) => Number(load.done_batch) === ended);
-          const complete = mine.map(({ batch_id, mode }) => ({ batchId: Number(batch_id), anew: mode === 'full' || mode === 'reset' }));
-          slices.push({ first: ended, last: ended, steps: [], loads: complete });
-          next = Math.max(next, ended + 1);
-        }
-        await batches(table, next, last);
-      };
-      let [table, next] = [this.#table, done + 1];
-      for (const batchId of new Set(ahead.map((step) => step.batchId))) {
-        await quiet(table, next, batchId - 1);
-        const mine = ahead.filter((step) => step.batchId === batchId);
-        slices.push({ first: batchId, last: batchId, steps: mine.map(({ evolution }) => evolution) });
-        [table, next] = [mine.at(-1)?.evolution.table, batchId + 1];
-      }
-      await quiet(table, next, end);
+      const loads = await readComplete(sql, steps, end, this.#taken);
+      const slices = await planSlices(sql, { steps, loads, done, table: this.#table, last: end, size: this.#sliceSize });
       return { slices, last: end };
     });
   }
@@ -235,9 +185,7 @@ export class Replay {
       if (fence.lastBatchId !== done) {
         throw new SluiceError('lake_conflict', `The lake has gone on to batch ${fence.lastBatchId}`, 'It is replayed as well.');
       }
-      const ids = [...new Set(this.#steps.map(({ evolution }) => evolution.table.id))].join(', ');
-      const loads = await sql.rows(statement('replayed_loads', { ids }), { last: done });
-      if (loads.some(({ batch_id }) => !this.#taken.has(Number(batch_id)))) {
+      if ((await readComplete(sql, this.#steps, done, this.#taken)).length > 0) {
         throw new SluiceError('lake_conflict', 'A load was completed meanwhile', 'It is taken over as well.');
       }
       if ((await readRegistry(sql)).find(({ id }) => id === table.id)?.held) throw loading(table);
@@ -301,11 +249,6 @@ const LOSSES = `CREATE OR REPLACE TEMP TABLE rebuilt_loss
 
 function asidePrefix(name: string): string {
   return `${name} (sluice rebuild `;
-}
-
-async function readSteps(sql: Sql, last: number): Promise<SchemaStep[]> {
-  const rows = await sql.rows(statement('schema_steps'), { last });
-  return rows.map((row) => ({ batchId: Number(row.batch_id), evolution: JSON.parse(String(row.evolution)) }));
 }
 
 /** What rows of before have in columns that were added; another table of the same name has other columns. */

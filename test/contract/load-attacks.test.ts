@@ -31,6 +31,20 @@ async function stepTo(mirror: Mirror, chunks: number): Promise<void> {
   }
 }
 
+/** A load with its first chunk in the lake, which is held from now on; and page `index` of the table as a chunk of it. */
+async function atFirstChunk(mirror: Mirror, index: number) {
+  await mirror.run(ITEM);
+  await mirror.track('item');
+  await stepTo(mirror, 1);
+  const { lake, source } = mirror.composition.ports;
+  await lake.acquire();
+  const [load] = await lake.loads.open({ fresh: true });
+  if (!load) throw new Error('no load');
+  const chunk = { index, relid: load.plan[0]?.relid ?? '', firstPage: index, pages: 1 };
+  const read = () => lake.loads.read(load, false, (reading) => source.rows(load.table.id, reading, chunk));
+  return { lake, load, chunk, read };
+}
+
 const settled = async (mirror: Mirror) => {
   await stepAll(mirror);
   expect(await mirror.query('SELECT mode, began_ts FROM sluice.load WHERE done_ts IS NULL')).toEqual([]);
@@ -110,18 +124,8 @@ describe.each(ANY_MIRROR)('loads under attack: %s', { timeout: 180_000 }, (kind)
 
   test('a chunk that is in the lake is not loaded again, by another process or after a lost answer', async () => {
     await using mirror = await open(kind);
-    await mirror.run(ITEM);
-    await mirror.track('item');
-    await stepTo(mirror, 1);
-    const { lake, source } = mirror.composition.ports;
-    await lake.acquire();
-    const [load] = await lake.loads.open({ fresh: true });
-    if (!load) throw new Error('no load');
-    const chunk = { index: 1, relid: load.plan[0]?.relid ?? '', firstPage: 1, pages: 1 };
-    const [one, other] = [
-      await lake.loads.read(load, false, (reading) => source.rows(load.table.id, reading, chunk)),
-      await lake.loads.read(load, false, (reading) => source.rows(load.table.id, reading, chunk)),
-    ];
+    const { lake, load, chunk, read } = await atFirstChunk(mirror, 1);
+    const [one, other] = [await read(), await read()];
     await lake.loads.apply(load, chunk, one);
     await expect(lake.loads.apply(load, chunk, other)).rejects.toMatchObject({ code: 'lake_conflict' });
     await lake.release();
@@ -134,17 +138,10 @@ describe.each(ANY_MIRROR)('loads under attack: %s', { timeout: 180_000 }, (kind)
 
   test('one process begins a load anew, another goes on with what it has read', async () => {
     await using mirror = await open(kind);
-    await mirror.run(ITEM);
-    await mirror.track('item');
-    await stepTo(mirror, 1);
-    const { lake, source } = mirror.composition.ports;
-    await lake.acquire();
-    const [load] = await lake.loads.open({ fresh: true });
-    if (!load) throw new Error('no load');
-    const chunk = { index: 0, relid: load.plan[0]?.relid ?? '', firstPage: 0, pages: 1 };
-    const read = await lake.loads.read(load, false, (reading) => source.rows(load.table.id, reading, chunk));
+    const { lake, load, chunk, read } = await atFirstChunk(mirror, 0);
+    const rows = await read();
     await lake.loads.begin(load, load.plan, '0');
-    await expect(lake.loads.apply(load, chunk, read)).rejects.toMatchObject({ code: 'lake_conflict' });
+    await expect(lake.loads.apply(load, chunk, rows)).rejects.toMatchObject({ code: 'lake_conflict' });
     await lake.release();
     await settled(mirror);
     await mirror.expectState('item');

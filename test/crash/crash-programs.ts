@@ -31,6 +31,7 @@ export const slots = ({ transactions }: Program): number => transactions.reduce(
 
 /** Points that a drain meets; the others only after a crash of the source. */
 const POINTS = CRASH_POINTS.filter((point) => !/-(?:gap|epoch|pause|resume|retain)$/.test(point));
+const LOAD_POINTS = CRASH_POINTS.filter((point) => /-(?:load|chunk|complete)$/.test(point));
 
 const daemon = fc.constantFrom<0 | 1>(0, 1);
 const hit = fc.constantFrom(1, 1, 1, 2);
@@ -99,15 +100,7 @@ const loaded: fc.Arbitrary<Timed[]> = fc
         after: fc.nat(2),
         daemon,
         is: fc.constantFrom('dies' as const, 'stalls' as const),
-        at: fc.constantFrom<Place>(
-          'before-load',
-          'after-load',
-          'before-chunk',
-          'after-chunk',
-          'before-complete',
-          'after-complete',
-          'in-lake',
-        ),
+        at: fc.constantFrom<Place>(...LOAD_POINTS, 'in-lake'),
         hit: fc.integer({ min: 1, max: 4 }),
         cut: fc.boolean(),
       }),

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { copyOf } from '../support/copy.ts';
 import { batchesOf, type Deployment, deploy, logLines } from '../support/deployment.ts';
 import { begin, deliver, expectGaps, gapsOf, now, reconnected } from '../support/gaps.ts';
-import { startPostgres } from '../support/postgres.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { sharedPostgres } from '../support/shared.ts';
 import { toolFolder } from '../support/tools.ts';
 import { until } from '../support/until.ts';
@@ -18,32 +18,38 @@ const run = promisify(execFile);
 const version = sharedPostgres().version;
 const fileOf = (lake: Deployment, name = 'lake') => join(lake.folder, 'lake', `${name}.duckdb`);
 
-describe('the source is restored', () => {
-  test('from a copy of its files: the lake is ahead by two batches', async () => {
-    await using server = await startPostgres(version);
-    await using lake = await deploy(server, { kind: 'DuckDB file' });
-    await begin(lake);
-    await server.halt();
-    const restore = await copyOf(server.dataDir);
-    await server.start();
-    await reconnected(lake.sql);
-    await deliver(lake, 'second');
-    const lost = await now(lake.sql);
-    await deliver(lake, 'third');
+/** Set the source back to a copy of its files, two batches after it. Returns a time between the two, and how to set it back there once more. */
+async function setBackByTwo(server: TestPostgres, lake: Deployment): Promise<{ lost: Date; setBack: () => Promise<void> }> {
+  await begin(lake);
+  await server.halt();
+  const restore = await copyOf(server.dataDir);
+  await server.start();
+  await reconnected(lake.sql);
+  await deliver(lake, 'second');
+  const lost = await now(lake.sql);
+  await deliver(lake, 'third');
+  const setBack = async () => {
     await server.halt();
     await restore();
     await server.start();
     await reconnected(lake.sql);
+  };
+  await setBack();
+  return { lost, setBack };
+}
+
+describe('the source is restored', () => {
+  test('from a copy of its files: the lake is ahead by two batches', async () => {
+    await using server = await startPostgres(version);
+    await using lake = await deploy(server, { kind: 'DuckDB file' });
+    const { lost, setBack } = await setBackByTwo(server, lake);
     await expectGaps(lake, [{ cause: 'source_restored', around: lost }]);
     // Found once, and not by each daemon that begins to lead.
     await lake.ok('run', '--once');
     await expectGaps(lake, [{ cause: 'source_restored', around: lost }]);
 
     // To the same point once more: what came after the first time is wrong now.
-    await server.halt();
-    await restore();
-    await server.start();
-    await reconnected(lake.sql);
+    await setBack();
     await expectGaps(lake, [
       { cause: 'source_restored', around: lost },
       { cause: 'source_restored', around: lost },
@@ -53,18 +59,7 @@ describe('the source is restored', () => {
   test('12: and two batches are delivered elsewhere, so that its ordinals have caught up with the lake', async () => {
     await using server = await startPostgres(version);
     await using lake = await deploy(server, { kind: 'DuckDB file' });
-    await begin(lake);
-    await server.halt();
-    const restore = await copyOf(server.dataDir);
-    await server.start();
-    await reconnected(lake.sql);
-    await deliver(lake, 'second');
-    const lost = await now(lake.sql);
-    await deliver(lake, 'third');
-    await server.halt();
-    await restore();
-    await server.start();
-    await reconnected(lake.sql);
+    const { lost } = await setBackByTwo(server, lake);
     await lake.configure({ lake: `{ type: duckdb, path: "${fileOf(lake, 'elsewhere')}" }` });
     await deliver(lake, 'other second');
     await deliver(lake, 'other third');

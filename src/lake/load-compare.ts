@@ -5,7 +5,7 @@ import { besideOf, findChanged, LOADED_SEQ, noteLosses, SEEN } from './load-sql.
 import { keyColumns, list } from './places.ts';
 import { ident } from './sql.ts';
 import { statement } from './statement.ts';
-import { keysOf, namesOf, partsOf, sameKey, whole } from './table-sql.ts';
+import { keysOf, partsOf, sameKey } from './table-sql.ts';
 
 /*
  * Holding what the source has against a state that is shown. Of each row its key and a hash are kept; where they differ from the state's the row is read
@@ -20,9 +20,8 @@ export async function prepareCompare(sql: Sql, { table }: OpenLoad): Promise<voi
 }
 
 export async function keepSeen(sql: Sql, { table }: OpenLoad, relation: string, relid: string): Promise<void> {
-  await sql.run(
-    `INSERT INTO temp.${SEEN} SELECT ${list(keysOf(table))}, hash(${list(namesOf(table))}), ${relid}, ${besideOf(table.columns).at} FROM ${relation} WHERE ${whole(table)}`,
-  );
+  const { at } = besideOf(table.columns);
+  await sql.run(statement('load_seen', { ...partsOf(table), seen: `temp.${SEEN}`, relation, relid, at }));
 }
 
 /** Rows to be read in one statement. */
@@ -35,15 +34,11 @@ export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
   const { table } = load;
   const keys = keysOf(table);
   const both = keys.map((name) => `coalesce(s.${ident(name)}, t.${ident(name)}) AS ${ident(name)}`).join(', ');
-  const { state, key, columns, whole: unbroken } = partsOf(table);
   const beside = besideOf(table.columns);
   await sql.run(
     statement('load_differences', {
+      ...partsOf(table),
       seen: `temp.${SEEN}`,
-      state,
-      key,
-      columns,
-      whole: unbroken,
       both,
       join: load.sample === null ? 'FULL' : 'LEFT',
       same_key: sameKey(table, 's', 't'),
@@ -55,9 +50,7 @@ export async function compareRows(sql: Sql, load: OpenLoad): Promise<Places[]> {
   const [counted] = await sql.rows(`SELECT count(*) AS n FROM temp.load_difference WHERE ${beside.difference} <> 'extra'`);
   if (Number(counted?.n) > MANY)
     throw new SluiceError('load_large', `${counted?.n} rows of the lake are not those of the source`, 'None: all rows are loaded anew.');
-  const found = await sql.rows(
-    `SELECT ${beside.relid} AS relid, list(DISTINCT '(' || ${beside.at} // 65536 || ',' || ${beside.at} % 65536 || ')') AS places FROM temp.load_difference WHERE ${beside.difference} <> 'extra' GROUP BY ALL`,
-  );
+  const found = await sql.rows(statement('load_places', beside));
   return found.flatMap(({ relid, places }) => {
     const all = places as string[];
     const parts = Array.from({ length: Math.ceil(all.length / PLACES) }, (_, index) => all.slice(index * PLACES, (index + 1) * PLACES));
@@ -95,38 +88,27 @@ async function listDifferences(sql: Sql, { id, table }: OpenLoad): Promise<void>
   const key = keysOf(table)
     .map((name) => `${ident(name)} := ${ident(name)}`)
     .join(', ');
-  await sql.run(
-    `INSERT INTO lake.sluice.difference SELECT DISTINCT $id::UUID, $table_schema, $table_name, ${besideOf(table.columns).difference}, to_json(struct_pack(${key})), now() FROM temp.load_difference`,
-    { id, ...names },
-  );
+  await sql.run(statement('load_listed', { difference: besideOf(table.columns).difference, key }), { load_id: id, ...names });
 }
 
 async function mend(sql: Sql, load: OpenLoad, again: readonly string[], batchId: number): Promise<void> {
   const { table } = load;
-  const { changes, state } = partsOf(table);
+  const parts = partsOf(table);
   const { difference } = besideOf(table.columns);
-  const { _op, _seq, _batch } = table.own;
-  const columns = list(namesOf(table));
-  const own = list([_op, _seq, _batch]);
   const same = sameKey(table, 'd', 'l');
   const rows = again.length === 0 ? undefined : `(${again.map((relation) => `FROM ${relation}`).join(' UNION ALL ')})`;
-  const wanted = `EXISTS (FROM temp.load_difference AS d WHERE ${difference} <> 'extra' AND ${same})`;
-  const [lacking] = await sql.rows(
-    `SELECT count(*) AS n FROM temp.load_difference AS d WHERE ${difference} <> 'extra' ${rows === undefined ? '' : `AND NOT EXISTS (FROM ${rows} AS l WHERE ${same})`}`,
-  );
+  const found = rows === undefined ? 'false' : `EXISTS (FROM ${rows} AS l WHERE ${same})`;
+  const [lacking] = await sql.rows(statement('load_lacking', { difference, found }));
   if (Number(lacking?.n) > 0)
     throw new SluiceError('load_disturbed', 'Rows that were to be mended were not found again', 'None: the load begins anew.');
-  await sql.run(
-    `INSERT INTO ${changes} (${columns}, ${own}) SELECT ${columns}, 'D', ${LOADED_SEQ}, ${batchId} FROM ${state} AS l
-     WHERE EXISTS (FROM temp.load_difference AS d WHERE ${difference} = 'extra' AND ${same})`,
-  );
-  await sql.run(`DELETE FROM ${state} AS l USING temp.load_difference AS d WHERE ${same}`);
+  const own = { mark: LOADED_SEQ, batch_id: batchId };
+  const extra = `EXISTS (FROM temp.load_difference AS d WHERE ${difference} = 'extra' AND ${same})`;
+  await sql.run(statement('load_log', { ...parts, relation: parts.state, distinct: '', condition: extra }), { ...own, kind: 'D' });
+  await sql.run(`DELETE FROM ${parts.state} AS l USING temp.load_difference AS d WHERE ${same}`);
   if (rows === undefined) return;
-  await sql.run(
-    `INSERT INTO ${changes} (${columns}, ${own}) SELECT DISTINCT ON (${list(keysOf(table))}) ${columns}, 'R', ${LOADED_SEQ}, ${batchId} FROM ${rows} AS l WHERE ${wanted}`,
-  );
-  await sql.run(
-    `INSERT INTO ${state} (${columns}) SELECT DISTINCT ON (${list(keysOf(table))}) ${columns} FROM ${rows} AS l WHERE ${wanted}`,
-  );
+  const wanted = `EXISTS (FROM temp.load_difference AS d WHERE ${difference} <> 'extra' AND ${same})`;
+  const brought = { ...parts, relation: rows, distinct: `DISTINCT ON (${parts.key})`, condition: wanted };
+  await sql.run(statement('load_log', brought), { ...own, kind: 'R' });
+  await sql.run(statement('load_state', brought));
   await noteLosses(sql, load, rows, wanted);
 }

@@ -5,9 +5,9 @@ import type { Sql } from './engine.ts';
 import { EMPTIED_SEQ, findChanged, LOADED_SEQ, noteLosses } from './load-sql.ts';
 import { full, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
-import { ident, literal } from './sql.ts';
+import { ident } from './sql.ts';
 import { statement } from './statement.ts';
-import { keysOf, namesOf, partsOf, sameKey, whole } from './table-sql.ts';
+import { keysOf, partsOf, sameKey } from './table-sql.ts';
 
 /*
  * Loading a table whose state is not shown meanwhile. The drain feeds that state as any other; each chunk adds its rows to it but those that the log
@@ -63,15 +63,10 @@ export async function forgetFill(sql: Sql, { table, batchId: begun }: OpenLoad, 
 /** Rows of a chunk into the state and into the typed log. */
 export async function fill(sql: Sql, load: OpenLoad, relation: string): Promise<void> {
   const { table, batchId } = load;
-  const { changes, state } = partsOf(table);
   const known = (await findChanged(sql, load)) ? `NOT EXISTS (FROM temp.load_changed AS c WHERE ${sameKey(table, 'c', 'l')})` : 'true';
-  const columns = list(namesOf(table));
-  if (table.key !== null)
-    await sql.run(`INSERT INTO ${state} (${columns}) SELECT ${columns} FROM ${relation} AS l WHERE ${known} AND ${whole(table)}`);
-  const { _op, _seq, _batch } = table.own;
-  await sql.run(
-    `INSERT INTO ${changes} (${columns}, ${list([_op, _seq, _batch])}) SELECT ${columns}, ${literal('R')}, ${LOADED_SEQ}, ${batchId} FROM ${relation} AS l WHERE ${known}`,
-  );
+  const parts = { ...partsOf(table), relation, distinct: '' };
+  if (table.key !== null) await sql.run(statement('load_state', { ...parts, condition: `${known} AND ${parts.whole}` }));
+  await sql.run(statement('load_log', { ...parts, condition: known }), { kind: 'R', mark: LOADED_SEQ, batch_id: batchId });
   await noteLosses(sql, load, relation, known);
 }
 
@@ -80,9 +75,8 @@ export async function completeFill(sql: Sql, load: OpenLoad): Promise<{ missing:
   const { table, batchId } = load;
   const { changes, state, op, batch } = partsOf(table);
   if (await findChanged(sql, load)) {
-    await sql.run(
-      `DELETE FROM ${changes} AS l WHERE ${batch} = ${batchId} AND ${op} = 'R' AND EXISTS (FROM temp.load_changed AS c WHERE ${sameKey(table, 'c', 'l')})`,
-    );
+    const same_key = sameKey(table, 'c', 'l');
+    await sql.run(statement('load_superseded', { changes, op, batch, same_key }), { batch_id: batchId });
   }
   const [counted] = await sql.rows(`SELECT count(*) AS n FROM ${changes} WHERE ${batch} = ${batchId} AND ${op} = 'R'`);
   const shown: LakeTable = { ...table, held: undefined };

@@ -24,6 +24,8 @@ export interface ComposeOptions {
   readonly streamRows?: number | undefined;
   /** The same of a load's chunks. */
   readonly chunkRows?: number | undefined;
+  /** And of those that go to the lake as files: see openLoads. */
+  readonly filePages?: number | undefined;
   /** Called after each load that was completed. */
   readonly onLoaded?: LoaderOptions['onLoaded'];
 }
@@ -44,6 +46,7 @@ export async function compose({
   at = () => {},
   streamRows,
   chunkRows,
+  filePages,
   onLoaded,
 }: ComposeOptions): Promise<Composition> {
   const { url, lockTimeoutMs } = config.source;
@@ -64,7 +67,7 @@ export async function compose({
   stack.defer(() => engine.close());
   await loadExtensions(engine, extensionsFor(config.lake, 'fifo'), places);
   const { stager, rows, way } = await chooseStager(engine, places, config.staging, streamRows);
-  const lake = openLake(engine, config.lake, rows);
+  const lake = openLake(engine, config.lake, { rows, filePages });
   stack.defer(() => lake.close());
   const taker = createTaker({ source, log, at, lockTimeoutMs });
   const { limit, tables } = config.diskGuard;

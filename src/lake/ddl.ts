@@ -117,7 +117,14 @@ export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
   await sql.run('USE memory');
 }
 
-const OWN_TYPES = { _op: 'VARCHAR', _seq: 'BIGINT', _xid: 'BIGINT', _ts: 'TIMESTAMPTZ', _batch: 'BIGINT', _context: 'JSON' } as const;
+export const OWN_TYPES = {
+  _op: 'VARCHAR',
+  _seq: 'BIGINT',
+  _xid: 'BIGINT',
+  _ts: 'TIMESTAMPTZ',
+  _batch: 'BIGINT',
+  _context: 'JSON',
+} as const;
 
 function ownTargets(was: LakeTable | undefined, table: LakeTable): Target[] {
   return Object.entries(OWN_TYPES).map(([own, lakeType]) => {

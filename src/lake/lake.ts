@@ -20,15 +20,22 @@ import { fifoRows } from './stage-fifo.ts';
 import { statement } from './statement.ts';
 import { applyTables, type TableBatch } from './typed-apply.ts';
 
+export interface LakeOptions {
+  /** How loads read rows: the way that goes with the stager. */
+  readonly rows?: RowSource;
+  /** For tests of small chunks: see openLoads. */
+  readonly filePages?: number | undefined;
+}
+
 /**
  * The lake on an engine into which its extensions are loaded (`extensionsFor`). Nothing is opened before `acquire`; closing the lake leaves
- * the engine open. Loads read by `rows`, the way that goes with the stager. Batches are applied from the engine's staging table, so the stager must use the same engine.
+ * the engine open. Batches are applied from the engine's staging table, so the stager must use the same engine.
  *
  * Codes of rejections: `lake_already_holds`, `lake_conflict` (call `acquire` again), `lake_locked`, `lake_full`, `lake_denied`,
  * `lake_unreachable`, `lake_engine_broken`, `lake_memory`, `lake_damaged`, `stage_incomplete`, else `lake_failed`. After `lake_unreachable` or `lake_engine_broken` from `apply` the commit may have
  * happened: ask `find`.
  */
-export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = fifoRows(engine)): Lake {
+export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(engine), filePages }: LakeOptions = {}): Lake {
   const session = new LakeSession(engine, config);
   // Only a writer changes the registry, and every writer moves the anchor.
   let cached: { at: number; tables: readonly LakeTable[] } | undefined;
@@ -39,7 +46,7 @@ export function openLake(engine: Engine, config: LakeConfig, rows: RowSource = f
   const forgetRegistry = () => {
     cached = undefined;
   };
-  const loads = openLoads({ engine, session, rows, registry, forgetRegistry });
+  const loads = openLoads({ engine, session, config, rows, registry, forgetRegistry, filePages });
   return {
     loads,
     acquire: () => session.acquire(),

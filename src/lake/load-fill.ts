@@ -2,6 +2,7 @@ import type { OpenLoad } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import { makeHistory } from './ddl.ts';
 import type { Sql } from './engine.ts';
+import type { DataFile } from './load-files.ts';
 import { EMPTIED_SEQ, findChanged, LOADED_SEQ, noteLosses } from './load-sql.ts';
 import { full, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
@@ -60,14 +61,31 @@ export async function forgetFill(sql: Sql, { table, batchId: begun }: OpenLoad, 
   await sql.run(statement('load_held_state', { ...parts, changes, state, batch, op, seq }), { since });
 }
 
-/** Rows of a chunk into the state and into the typed log. */
-export async function fill(sql: Sql, load: OpenLoad, relation: string): Promise<void> {
+/** What was read of some chunks. */
+interface ReadPart {
+  readonly relation: string;
+  readonly file: DataFile | undefined;
+  /** A value of it was lost. */
+  readonly lossy: boolean;
+}
+
+/** Rows into the state and into the typed log. */
+export async function fill(sql: Sql, load: OpenLoad, read: readonly ReadPart[]): Promise<void> {
+  if (read.length === 0) return;
   const { table, batchId } = load;
-  const known = (await findChanged(sql, load)) ? `NOT EXISTS (FROM temp.load_changed AS c WHERE ${sameKey(table, 'c', 'l')})` : 'true';
-  const parts = { ...partsOf(table), relation, distinct: '' };
-  if (table.key !== null) await sql.run(statement('load_state', { ...parts, condition: `${known} AND ${parts.whole}` }));
-  await sql.run(statement('load_log', { ...parts, condition: known }), { kind: 'R', mark: LOADED_SEQ, batch_id: batchId });
-  await noteLosses(sql, load, relation, known);
+  const changed = await findChanged(sql, load);
+  const known = changed ? `NOT EXISTS (FROM temp.load_changed AS c WHERE ${sameKey(table, 'c', 'l')})` : 'true';
+  for (const { relation, file, lossy } of read) {
+    const parts = { ...partsOf(table), relation, distinct: '' };
+    if (table.key !== null) {
+      if (file && !changed && !lossy) await file.addToState(sql, table);
+      else await sql.run(statement('load_state', { ...parts, condition: `${known} AND ${parts.whole}` }));
+    }
+    // With rows that were changed meanwhile: they go when the load is complete.
+    if (file) await file.addToLog(sql, table);
+    else await sql.run(statement('load_log', { ...parts, condition: known }), { kind: 'R', mark: LOADED_SEQ, batch_id: batchId });
+    if (lossy) await noteLosses(sql, load, relation, known);
+  }
 }
 
 /** Show what was loaded. Rows that were changed meanwhile are not the load's: of when they are it can't say. */

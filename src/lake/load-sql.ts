@@ -14,10 +14,6 @@ export const LOADED_SEQ = -1;
 /** The T with which all rows of before end, where all are loaded anew. */
 export const EMPTIED_SEQ = -2;
 
-export function isFill({ mode }: Pick<OpenLoad, 'mode'>): boolean {
-  return mode === 'fill' || mode === 'full' || mode === 'reset';
-}
-
 /** From where on the log says what a row is: where a state is held, from its beginning. */
 export function sinceOf({ table, batchId }: OpenLoad): number {
   return table.held?.since ?? Number(batchId) + 1;

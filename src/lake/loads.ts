@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../model/error.ts';
-import { type Chunk, isDecimal, type Loaded, type LoadMode, type OpenLoad, type Reading, waysOf } from '../model/load.ts';
+import { isDecimal, isFill, type Loaded, type LoadMode, type OpenLoad, type Reading, waysOf } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
-import type { Loads, ReadRows } from '../pipeline/ports.ts';
+import type { Loads, ReadChunk, ReadRows } from '../pipeline/ports.ts';
+import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
 import { moveAnchor, writeLedger } from './ledger.ts';
 import { compareRows, completeCompare, keepSeen, prepareCompare } from './load-compare.ts';
+import { DataFile, type FileTarget, findFileTarget } from './load-files.ts';
 import { completeFill, fill, forgetFill, prepareFill } from './load-fill.ts';
-import { isFill, oddCondition, projection, requestLoad, SEEN } from './load-sql.ts';
+import { besideOf, oddCondition, projection, requestLoad, SEEN } from './load-sql.ts';
 import { full, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
@@ -19,7 +21,10 @@ import { statement } from './statement.ts';
 export interface LoadsOptions {
   readonly engine: Engine;
   readonly session: LakeSession;
+  readonly config: LakeConfig;
   readonly rows: RowSource;
+  /** Chunks of fewer pages are inserted: below, a file of its own costs more than it saves. */
+  readonly filePages?: number | undefined;
   readonly registry: (sql: Sql) => Promise<readonly LakeTable[]>;
   /** The registry was changed by a load. */
   readonly forgetRegistry: () => void;
@@ -31,12 +36,27 @@ export interface LakeLoads extends Loads {
   kept(batchId: number): void;
 }
 
-export function openLoads({ engine, session, rows, registry, forgetRegistry }: LoadsOptions): LakeLoads {
+/** 4 MB of a heap. */
+const FILE_PAGES = 512;
+
+export function openLoads({ engine, session, config, rows, registry, forgetRegistry, filePages = FILE_PAGES }: LoadsOptions): LakeLoads {
   let cached: { at: number; loads: readonly OpenLoad[] } | undefined;
   let count = 0;
   /** The engine's threads before readers took some. */
   let lent: number | undefined;
   let seen: { readonly id: string; readonly generation: number; readonly done: Map<number, number> } | undefined;
+
+  let files: { readonly batchId: number | null; readonly target: Promise<FileTarget | undefined> } | undefined;
+
+  /** Looked for once a load, for its table is what it was until it begins anew. */
+  const fileTarget = async (load: OpenLoad): Promise<FileTarget | undefined> => {
+    if (files?.batchId !== load.batchId) {
+      const target = session.use('looking for folders', (sql) => findFileTarget(sql, config, load.table));
+      target.catch(() => (files = undefined));
+      files = { batchId: load.batchId, target };
+    }
+    return files.target;
+  };
 
   const write = async <T>(doing: string, work: (sql: Sql, fence: Fence) => Promise<T>): Promise<T> => {
     const known = cached;
@@ -138,53 +158,59 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
       });
     },
 
-    read: async (load, frozen, readerOf) => {
+    read: async (load, { frozen, pages }, readerOf) => {
       count += 1;
-      const name = `load_${load.batchId}_${count}`;
+      const target = pages < filePages || !isFill(load) ? undefined : await fileTarget(load);
+      const read = new Read(engine, `load_${load.batchId}_${count}`, target && new DataFile(target));
       const native = rows.native && !frozen;
-      const read = await engine.beside(async (sql) => {
-        const into = async (reading: Reading) => {
-          const arrive = reading.columns.flatMap(({ arrives }) => arrives).map((_, index) => `c${index}`);
-          const names = [...(reading.placed ? ['place'] : []), ...arrive, ...(reading.checked.length > 0 ? ['odd'] : [])];
-          const create = (from: string) => `CREATE OR REPLACE TABLE memory.main.${name} AS ${projection(reading, from)}`;
-          await rows.read(sql, readerOf(reading), names, create);
-        };
-        const placed = !isFill(load);
-        const bare = { columns: waysOf(load.table, native ? 'bare' : 'no'), placed, checked: native ? decimalsOf(load.table) : [] };
-        await into(bare);
-        const [found] = await sql.rows(
-          `SELECT count(*) AS n, coalesce(bool_or(${oddCondition(bare)}), false) AS odd FROM memory.main.${name}`,
-        );
+      const into = async (sql: Sql, reading: Reading) => {
+        const arrive = reading.columns.flatMap(({ arrives }) => arrives).map((_, index) => `c${index}`);
+        const names = [...(reading.placed ? ['place'] : []), ...arrive, ...(reading.checked.length > 0 ? ['odd'] : [])];
+        await rows.read(sql, readerOf(reading), names, (from) => read.statement(load, reading, projection(reading, from)));
         // Guards on every value cost the source half as much again; few tables have a value that needs them.
-        if (native && found?.odd === true) await into({ columns: waysOf(load.table, 'guarded'), placed, checked: [] });
-        return Number(found?.n);
-      });
-      return new MemoryRows(engine, name, read);
+        const odd = reading.guarded ? 'false' : oddCondition(reading);
+        const { lost } = besideOf(load.table.columns);
+        const [found] = await sql.rows(statement('load_arrived', { rows: read.relation, odd, lost }));
+        read.rows = Number(found?.rows);
+        read.lossy = found?.lossy === true;
+        return found?.odd === true;
+      };
+      const placed = !isFill(load);
+      const bare = { columns: waysOf(load.table, native ? 'bare' : 'no'), placed, checked: native ? decimalsOf(load.table) : [] };
+      try {
+        await engine.beside(async (sql) => {
+          if (await into(sql, { ...bare, guarded: !native })) {
+            await into(sql, { columns: waysOf(load.table, 'guarded'), placed, checked: [], guarded: true });
+          }
+        });
+        return read;
+      } catch (error) {
+        await read.forget().catch(() => undefined);
+        throw error;
+      }
     },
 
-    apply: async (load, chunk, read) => {
-      const { table, batchId } = load;
-      const relation = relationOf(read);
+    apply: async (load, chunks) => {
       if (isFill(load))
         await write('loading rows', async (sql) => {
-          await assertUndisturbed(sql, load, chunk);
-          await fill(sql, load, relation);
-          await sql.run('INSERT INTO lake.sluice.load_chunk VALUES ($load_id::UUID, $chunk, $rows)', {
-            load_id: load.id,
-            chunk: chunk.index,
-            rows: read.rows,
-          });
+          await assertUndisturbed(sql, load, chunks);
+          await fill(sql, load, chunks.map(mine));
+          for (const { chunk, rows } of chunks) {
+            const done = { load_id: load.id, chunk: chunk.index, rows: rows.rows };
+            await sql.run('INSERT INTO lake.sluice.load_chunk VALUES ($load_id::UUID, $chunk, $rows)', done);
+          }
         });
-      else {
-        await session.use('keeping what was read', (sql) => keepSeen(sql, load, relation, chunk.relid));
-        seen?.done.set(chunk.index, read.rows);
-      }
-      await read.forget();
-      engine.log.debug({ load: load.id, table: table.id, batchId, chunk: chunk.index, rows: read.rows }, 'chunk loaded');
+      else
+        for (const one of chunks) {
+          await session.use('keeping what was read', (sql) => keepSeen(sql, load, mine(one).relation, one.chunk.relid));
+          seen?.done.set(one.chunk.index, one.rows.rows);
+        }
+      for (const { rows } of chunks) await rows.forget();
+      const rows = chunks.reduce((sum, one) => sum + one.rows.rows, 0);
+      engine.log.debug({ load: load.id, table: load.table.id, batchId: load.batchId, chunks: chunks.length, rows }, 'chunks loaded');
       if (cached) {
-        const loads = cached.loads.map((one) =>
-          one.id === load.id ? { ...one, done: new Map([...one.done, [chunk.index, read.rows]]) } : one,
-        );
+        const done = chunks.map((one) => [one.chunk.index, one.rows.rows] as const);
+        const loads = cached.loads.map((one) => (one.id === load.id ? { ...one, done: new Map([...one.done, ...done]) } : one));
         cached = { at: session.seen ?? -1, loads };
       }
     },
@@ -192,16 +218,18 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
     compare: (load) =>
       session.use('comparing rows', async (sql) => {
         await assertUndisturbed(sql, load);
-        return isFill(load) ? [] : compareRows(sql, load);
+        return compareRows(sql, load);
       }),
 
-    complete: async (load, again, cut, source) => {
+    complete: async (load, { again, chunks }, cut, source) => {
       cached = undefined;
       forgetRegistry();
       const loaded = await write('completing a load', async (sql, fence) => {
-        await assertUndisturbed(sql, load);
-        const total = [...load.done.values()].reduce((sum, n) => sum + n, 0);
-        const counts = isFill(load) ? await completeFill(sql, load) : await completeCompare(sql, load, again.map(relationOf));
+        await assertUndisturbed(sql, load, chunks);
+        await fill(sql, load, chunks.map(mine));
+        const total = [...load.done.values(), ...chunks.map(({ rows }) => rows.rows)].reduce((sum, n) => sum + n, 0);
+        const relations = again.map((rows) => mine({ rows }).relation);
+        const counts = isFill(load) ? await completeFill(sql, load) : await completeCompare(sql, load, relations);
         const loaded = { rows: total, ...counts };
         const changes = counts.missing + counts.different + counts.extra;
         if (isFill(load) || (load.mode !== 'verify' && changes > 0)) {
@@ -217,7 +245,7 @@ export function openLoads({ engine, session, rows, registry, forgetRegistry }: L
         return loaded;
       });
       forgetRegistry();
-      for (const one of again) await one.forget();
+      for (const one of [...again, ...chunks.map(({ rows }) => rows)]) await one.forget();
       await engine.run('DROP TABLE IF EXISTS temp.load_difference');
       return loaded;
     },
@@ -262,25 +290,42 @@ function countsOf({ rows, missing, different, extra }: Row): Loaded {
   return { rows: Number(rows), missing: Number(missing), different: Number(different), extra: Number(extra) };
 }
 
-class MemoryRows implements ReadRows {
+/** Rows that were read: a table of the engine's memory, or a file. */
+class Read implements ReadRows {
   readonly #engine: Engine;
-  readonly name: string;
-  readonly rows: number;
+  readonly file: DataFile | undefined;
+  readonly relation: string;
+  rows = 0;
+  /** A value of them was lost. */
+  lossy = false;
 
-  constructor(engine: Engine, name: string, rows: number) {
+  constructor(engine: Engine, name: string, file: DataFile | undefined) {
     this.#engine = engine;
-    this.name = name;
-    this.rows = rows;
+    this.file = file;
+    this.relation = file?.relation ?? `memory.main.${name}`;
+  }
+
+  get inMemory(): boolean {
+    return this.file === undefined;
+  }
+
+  /** The statement that brings these rows here. */
+  statement(load: OpenLoad, { checked }: Reading, rows: string): string {
+    const { lost, odd } = besideOf(load.table.columns);
+    return (
+      this.file?.copy(load, rows, [lost, ...(checked.length > 0 ? [odd] : [])]) ?? `CREATE OR REPLACE TABLE ${this.relation} AS ${rows}`
+    );
   }
 
   async forget(): Promise<void> {
-    await this.#engine.run(`DROP TABLE IF EXISTS memory.main.${this.name}`);
+    if (this.file) await this.file.forget();
+    else await this.#engine.run(`DROP TABLE IF EXISTS ${this.relation}`);
   }
 }
 
-function relationOf(rows: ReadRows): string {
-  if (!(rows instanceof MemoryRows)) throw new Error('rows that another lake has read');
-  return `memory.main.${rows.name}`;
+function mine({ rows }: { readonly rows: ReadRows }): Read {
+  if (!(rows instanceof Read)) throw new Error('rows that another lake has read');
+  return rows;
 }
 
 async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoad[]> {
@@ -319,8 +364,9 @@ function modeOf({ key, held }: LakeTable, mode: LoadMode, begun: boolean): LoadM
 }
 
 /** In the transaction that needs it: a batch of this process may have come since the load was looked up, or another process may have begun it anew. */
-async function assertUndisturbed(sql: Sql, { id, batchId }: OpenLoad, chunk?: Chunk): Promise<void> {
-  const [row] = await sql.rows(statement('load_standing'), { load_id: id, chunk: chunk?.index ?? null });
+async function assertUndisturbed(sql: Sql, { id, batchId }: OpenLoad, chunks: readonly ReadChunk[] = []): Promise<void> {
+  const indexes = JSON.stringify(chunks.map(({ chunk }) => chunk.index));
+  const [row] = await sql.rows(statement('load_standing'), { load_id: id, chunks: indexes });
   // The anchor's value is the same before a chunk and after it, so that alone does not tell that another process, or this one, has had it.
   if (row === undefined || Number(row.batch_id) !== batchId || row.held === true) throw overtaken();
   if (row.disturbed === null) return;

@@ -8,6 +8,11 @@ import { mapType } from './types.ts';
  */
 export type LoadMode = 'fill' | 'full' | 'reset' | 'compare' | 'verify' | 'repair';
 
+/** Whether all rows are brought, into a state that is not shown meanwhile; else they are held against the one that there is. */
+export function isFill({ mode }: { readonly mode: LoadMode }): boolean {
+  return mode === 'fill' || mode === 'full' || mode === 'reset';
+}
+
 /** A relation that rows are read from: a plain table, or a leaf partition. */
 export interface Leaf {
   /** Oid as text. */
@@ -173,6 +178,8 @@ export interface Reading {
   readonly placed: boolean;
   /** Attnums of numeric columns: a last column says whether any of them is NaN. */
   readonly checked: readonly number[];
+  /** No value can arrive as another one. */
+  readonly guarded: boolean;
 }
 
 /**

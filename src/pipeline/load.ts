@@ -6,6 +6,7 @@ import {
   type Chunk,
   chunksOf,
   expectedRows,
+  isFill,
   type Leaf,
   type Loaded,
   type OpenLoad,
@@ -15,7 +16,7 @@ import {
 } from '../model/load.ts';
 import type { AtPoint } from './crash-points.ts';
 import type { Drained } from './drain.ts';
-import type { Lake, ReadRows, Source } from './ports.ts';
+import type { Lake, LastRead, ReadChunk, ReadRows, Source } from './ports.ts';
 import { repairGaps } from './repair.ts';
 
 export interface LoaderOptions {
@@ -55,10 +56,17 @@ interface Work {
   readonly frozen: boolean;
   readonly plan: readonly PlannedLeaf[];
   readonly since: number;
-  readonly reading: Map<number, Promise<ReadRows>>;
+  /** Chunks that nobody has begun to read. */
+  readonly queue: Chunk[];
+  /** Those that are being read, and those whose reading has failed. */
+  readonly reading: Set<Promise<void>>;
+  /** Those that wait for the lake, by index. */
+  readonly arrived: Map<number, ReadChunk>;
+  /** When the lake last took some in. */
+  appliedAt: number;
   rowsRead: number;
-  /** Once all is read: the source's clock after that, and the rows that were read again. */
-  read?: { readonly at: string; readonly again: readonly ReadRows[] };
+  /** Once all is read: the source's clock after that, and what the lake does not have yet. */
+  read?: LastRead & { readonly at: string };
 }
 
 /** How often the lake is looked at where nothing says that it should be. */
@@ -69,6 +77,11 @@ const WAITING_MS = 1_000;
 const SMALLEST = 4096;
 /** How often it is looked whether a read holds somebody up. */
 const GIVE_WAY_MS = 40;
+/** A transaction of a lake takes 0.2 s however little it brings, so chunks that are files go together: so many, or what has arrived after this time. */
+const TOGETHER = 8;
+const APART_MS = 2_000;
+/** How many times that many may wait. */
+const AHEAD = 2;
 /** How long a step waits where there is nothing to do yet. */
 const PAUSE_MS = 100;
 
@@ -121,9 +134,10 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     look = true;
     stale = true;
     if (gone === undefined) return;
-    const reads = await Promise.allSettled(gone.reading.values());
-    const rows = [...reads.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])), ...(gone.read?.again ?? [])];
-    await Promise.allSettled(rows.map((one) => one.forget()));
+    await Promise.allSettled(gone.reading);
+    const { again = [], chunks = [] } = gone.read ?? {};
+    const rows = [...gone.arrived.values(), ...chunks].map((one) => one.rows);
+    await Promise.allSettled([...rows, ...again].map((one) => one.forget()));
     await lake.loads.readers(0).catch(() => undefined);
   }
 
@@ -169,17 +183,37 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   async function takeUp(load: OpenLoad): Promise<Work> {
     const [table] = await source.tables([load.table.id]);
     await lake.loads.readers(readers);
-    return { id: load.id, frozen: table?.evolve === 'freeze', plan: load.plan, since: Date.now(), reading: new Map(), rowsRead: 0 };
+    const now = Date.now();
+    return {
+      id: load.id,
+      frozen: table?.evolve === 'freeze',
+      plan: load.plan,
+      since: now,
+      queue: left(load),
+      reading: new Set(),
+      arrived: new Map(),
+      appliedAt: now,
+      rowsRead: 0,
+    };
   }
 
-  function readAhead(mine: Work, load: OpenLoad, todo: readonly Chunk[]): void {
-    for (const chunk of todo) {
-      if (mine.reading.size >= readers || waitMs(mine) > 0) return;
-      if (mine.reading.has(chunk.index)) continue;
-      const reading = lake.loads.read(load, mine.frozen, (reading) => source.rows(load.table.id, reading, chunk));
+  /** While the lake takes chunks in, or a batch, the readers go on; but not far. */
+  function readAhead(mine: Work, load: OpenLoad): void {
+    while (work === mine && mine.reading.size < readers && mine.arrived.size < AHEAD * together(mine) && waitMs(mine) <= 0) {
+      const chunk = mine.queue.shift();
+      if (chunk === undefined) return;
+      const how = { frozen: mine.frozen, pages: chunk.pages };
+      const reading = lake.loads
+        .read(load, how, (reading) => source.rows(load.table.id, reading, chunk))
+        .then((rows) => {
+          mine.reading.delete(reading);
+          mine.arrived.set(chunk.index, { chunk, rows });
+          mine.rowsRead += rows.rows;
+          readAhead(mine, load);
+        });
       // Who waits for it sees the failure.
       reading.catch(() => undefined);
-      mine.reading.set(chunk.index, reading);
+      mine.reading.add(reading);
       watchReads();
     }
   }
@@ -188,51 +222,50 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     return rowsPerSecond === undefined ? 0 : since + (1000 * rowsRead) / rowsPerSecond - Date.now();
   }
 
-  async function loadChunk(mine: Work, load: OpenLoad, todo: readonly Chunk[]): Promise<void> {
-    readAhead(mine, load, todo);
-    if (mine.reading.size === 0) {
-      await sleep(Math.min(PAUSE_MS, waitMs(mine)));
-      return;
-    }
+  async function loadChunks(mine: Work, load: OpenLoad, todo: readonly Chunk[]): Promise<void> {
+    readAhead(mine, load);
+    const enough = () =>
+      mine.arrived.size >= Math.min(together(mine), todo.length) || (mine.arrived.size > 0 && Date.now() > mine.appliedAt + APART_MS);
     // The drain goes on while the source reads.
-    const first = await Promise.race([
-      ...[...mine.reading].map(async ([index, reading]) => ({ index, rows: await reading })),
-      sleep(PAUSE_MS),
-    ]);
-    if (first === undefined) return;
-    const { rows } = first;
-    const next = todo.find(({ index }) => index === first.index);
-    if (next === undefined) {
-      // Another process has brought it.
-      mine.reading.delete(first.index);
-      await rows.forget();
-      return;
-    }
-    mine.rowsRead += rows.rows;
+    if (!enough()) await Promise.race([...mine.reading, sleep(PAUSE_MS)]);
+    if (!enough()) return;
+    const chunks = [...mine.arrived.values()];
     // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
-    await source.assertLeading();
-    await at('before-chunk');
-    await lake.loads.apply(load, next, rows);
-    await at('after-chunk');
-    mine.reading.delete(next.index);
-    const done = new Map([...load.done, [next.index, rows.rows]]);
-    await source.reportLoad(load.id, {
-      table_id: load.table.id,
-      mode: load.mode,
-      rows_read: [...done.values()].reduce((sum, n) => sum + n, 0),
-      rows_expected: expectedRows(load.plan, done),
-    });
+    if (isFill(load) && chunks.length === todo.length) {
+      // They go with what completes the load: one transaction less for a small table, and most are.
+      mine.read = { at: await endOfReading(), again: [], chunks };
+    } else {
+      await source.assertLeading();
+      await at('before-chunk');
+      await lake.loads.apply(load, chunks);
+      await at('after-chunk');
+      mine.appliedAt = Date.now();
+      const done = new Map([...load.done, ...chunks.map(({ chunk, rows }) => [chunk.index, rows.rows] as const)]);
+      await source.reportLoad(load.id, {
+        table_id: load.table.id,
+        mode: load.mode,
+        rows_read: [...done.values()].reduce((sum, n) => sum + n, 0),
+        rows_expected: expectedRows(load.plan, done),
+      });
+    }
+    for (const { chunk } of chunks) mine.arrived.delete(chunk.index);
   }
 
   async function readAgain(mine: Work, load: OpenLoad): Promise<void> {
     const again: ReadRows[] = [];
-    await lake.loads.readers(0);
-    for (const places of await lake.loads.compare(load)) {
-      again.push(await lake.loads.read(load, mine.frozen, (reading) => source.rows(load.table.id, reading, places)));
+    for (const places of isFill(load) ? [] : await lake.loads.compare(load)) {
+      const how = { frozen: mine.frozen, pages: 0 };
+      again.push(await lake.loads.read(load, how, (reading) => source.rows(load.table.id, reading, places)));
     }
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
-    mine.read = { at: await source.now(), again };
+    mine.read = { at: await endOfReading(), again, chunks: [] };
+  }
+
+  /** Returns the source's clock. */
+  async function endOfReading(): Promise<string> {
+    await lake.loads.readers(0);
+    return source.now();
   }
 
   async function complete({ read }: Required<Work>, load: OpenLoad, drained: Drained): Promise<boolean> {
@@ -241,7 +274,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const identity = await source.identity();
     await source.assertLeading();
     await at('before-complete');
-    const loaded = await lake.loads.complete(load, read.again, drained.kind === 'batch' ? drained.batch.cut : read.at, identity);
+    const loaded = await lake.loads.complete(load, read, drained.kind === 'batch' ? drained.batch.cut : read.at, identity);
     await at('after-complete');
     await reportDone(load, loaded);
     return true;
@@ -294,9 +327,8 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     }
     work ??= await takeUp(load);
     try {
-      const todo = chunksOf(load.plan).filter(({ index }) => !load.done.has(index));
-      if (todo.length > 0) await loadChunk(work, load, todo);
-      else if (work.read === undefined) await readAgain(work, load);
+      const todo = left(load);
+      if (work.read === undefined) await (todo.length > 0 ? loadChunks(work, load, todo) : readAgain(work, load));
       else if (await complete(work as Required<Work>, load, drained)) {
         await forget();
         shrink = 1;
@@ -333,6 +365,16 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     relieve,
     close: forget,
   };
+}
+
+/** How many of these chunks go to the lake at once: memory is not to hold several. */
+function together({ arrived }: Work): number {
+  return [...arrived.values()].some(({ rows }) => rows.inMemory) ? 1 : TOGETHER;
+}
+
+/** Chunks that are not in the lake. */
+function left({ plan, done }: OpenLoad): Chunk[] {
+  return chunksOf(plan).filter(({ index }) => !done.has(index));
 }
 
 function assertSamePlaces(plan: readonly PlannedLeaf[], now: readonly Leaf[]): void {

@@ -176,20 +176,24 @@ export interface Loads {
   /** So many reads are going to run at the same time; 0: none. Call it while none does. */
   readers(many: number): Promise<void>;
   /**
-   * Read rows into the engine, beside batches that are applied meanwhile.
-   * @param frozen the source may have other columns than the lake
+   * Read rows, beside batches that are applied meanwhile.
+   * @param how frozen: the source may have other columns than the lake; pages: about as many of the source
    * @param readerOf the rows as they are wanted; it may be asked twice
    */
-  read(load: OpenLoad, frozen: boolean, readerOf: (reading: Reading) => BatchReader): Promise<ReadRows>;
-  /** A chunk that was read into the lake. Rejects with `load_disturbed` where the load has to begin anew. */
-  apply(load: OpenLoad, chunk: Chunk, rows: ReadRows): Promise<void>;
-  /** Hold what was read against the state, when all chunks are in. Returns where rows lie that are to be read once more. Rejects with `load_large` where these are too many. */
+  read(
+    load: OpenLoad,
+    how: { readonly frozen: boolean; readonly pages: number },
+    readerOf: (reading: Reading) => BatchReader,
+  ): Promise<ReadRows>;
+  /** Chunks that were read into the lake, in one transaction. Rejects with `load_disturbed` where the load has to begin anew. */
+  apply(load: OpenLoad, chunks: readonly ReadChunk[]): Promise<void>;
+  /** Hold what was read against the state that is shown, when all chunks are in. Returns where rows lie that are to be read once more. Rejects with `load_large` where these are too many. */
   compare(load: OpenLoad): Promise<Places[]>;
   /**
    * One lake transaction. The lake must have all that was committed before `cut`, which must be after the last read.
-   * @param again rows that `compare` asked for
+   * @param read again: rows that `compare` asked for; chunks: those that are missing, of a load that brings all rows
    */
-  complete(load: OpenLoad, again: readonly ReadRows[], cut: string, source: SourceIdentity): Promise<Loaded>;
+  complete(load: OpenLoad, read: LastRead, cut: string, source: SourceIdentity): Promise<Loaded>;
   /** The table is gone, or there is nothing to do for it. */
   drop(load: OpenLoad): Promise<void>;
   /** Ids of the tables that the lake has and the source has not dropped. */
@@ -215,9 +219,21 @@ export interface LoadRequest {
   readonly gapId: string | null;
 }
 
-/** Rows in the engine's memory, or spilled. */
+export interface ReadChunk {
+  readonly chunk: Chunk;
+  readonly rows: ReadRows;
+}
+
+export interface LastRead {
+  readonly again: readonly ReadRows[];
+  readonly chunks: readonly ReadChunk[];
+}
+
+/** Rows that were read and are not in the lake yet. */
 export interface ReadRows {
   readonly rows: number;
+  /** In the engine's memory; else in a file. */
+  readonly inMemory: boolean;
   /** Let go of them. */
   forget(): Promise<void>;
 }

@@ -41,7 +41,7 @@ async function atFirstChunk(mirror: Mirror, index: number) {
   const [load] = await lake.loads.open({ fresh: true });
   if (!load) throw new Error('no load');
   const chunk = { index, relid: load.plan[0]?.relid ?? '', firstPage: index, pages: 1 };
-  const read = () => lake.loads.read(load, false, (reading) => source.rows(load.table.id, reading, chunk));
+  const read = () => lake.loads.read(load, { frozen: false, pages: 1 }, (reading) => source.rows(load.table.id, reading, chunk));
   return { lake, load, chunk, read };
 }
 
@@ -126,8 +126,8 @@ describe.each(ANY_MIRROR)('loads under attack: %s', { timeout: 180_000 }, (kind)
     await using mirror = await open(kind);
     const { lake, load, chunk, read } = await atFirstChunk(mirror, 1);
     const [one, other] = [await read(), await read()];
-    await lake.loads.apply(load, chunk, one);
-    await expect(lake.loads.apply(load, chunk, other)).rejects.toMatchObject({ code: 'lake_conflict' });
+    await lake.loads.apply(load, [{ chunk, rows: one }]);
+    await expect(lake.loads.apply(load, [{ chunk, rows: other }])).rejects.toMatchObject({ code: 'lake_conflict' });
     await lake.release();
     await settled(mirror);
     await mirror.expectState('item');
@@ -141,7 +141,7 @@ describe.each(ANY_MIRROR)('loads under attack: %s', { timeout: 180_000 }, (kind)
     const { lake, load, chunk, read } = await atFirstChunk(mirror, 0);
     const rows = await read();
     await lake.loads.begin(load, load.plan, '0');
-    await expect(lake.loads.apply(load, chunk, rows)).rejects.toMatchObject({ code: 'lake_conflict' });
+    await expect(lake.loads.apply(load, [{ chunk, rows }])).rejects.toMatchObject({ code: 'lake_conflict' });
     await lake.release();
     await settled(mirror);
     await mirror.expectState('item');

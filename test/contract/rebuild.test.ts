@@ -191,9 +191,12 @@ describe.each(KINDS)('rebuild beside a daemon: %s', (kind) => {
       const engine = await testEngine(['ducklake', 'postgres_scanner']);
       const session = new LakeSession(engine, mirror.lake);
       const apply = (meanwhile: () => Promise<unknown>) =>
-        session.amend('a batch', async (sql) => {
+        session.write('a batch', async (sql, fence) => {
+          fence.check();
           await sql.run('INSERT INTO lake.public.item VALUES (2)');
           await meanwhile();
+          await sql.run('UPDATE lake.sluice.anchor SET last_batch_id = last_batch_id');
+          return { value: undefined, lastBatchId: fence.lastBatchId };
         });
       await session.acquire();
       await expect(apply(() => mirror.rebuild('item'))).rejects.toMatchObject({ code: 'lake_conflict' });

@@ -18,7 +18,7 @@ import {
 } from '../../src/pipeline/index.ts';
 import { PostgresSource } from '../../src/source/index.ts';
 import { silent } from '../lake/support.ts';
-import { streamRowsOf } from '../support/compose.ts';
+import { filePagesOf, streamRowsOf } from '../support/compose.ts';
 
 /** Where a daemon can be stopped: the product's crash points, and after each statement of a lake transaction, BEGIN and COMMIT among them. */
 export type Place = CrashPoint | 'in-lake';
@@ -81,7 +81,7 @@ export class MortalDaemon {
     daemon.#engine = engine;
     daemon.#source = new PostgresSource({ url: config.source.url, lockTimeoutMs: LOCK_TIMEOUT_MS });
     const source = daemon.#gateSource(daemon.#source);
-    const lake = daemon.#watchLake(openLake(gated, lakeConfig, rows));
+    const lake = daemon.#watchLake(openLake(gated, lakeConfig, { rows, filePages: filePagesOf(config) }));
     const taker = createTaker({ source, log: silent, at, lockTimeoutMs: LOCK_TIMEOUT_MS });
     daemon.#loader = createLoader({ source, lake, log: silent, at, readers: 2, chunkRows: 4 });
     daemon.#ports = { source, lake, stager, taker, watch: createWatch({ source, log: silent }), log: silent, at };

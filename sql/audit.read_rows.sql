@@ -17,17 +17,13 @@ AS $$
 DECLARE
   tracked audit.tracked_table;
   hash_key bytea;
-  odd text;
 BEGIN
   SELECT * INTO tracked FROM audit.tracked_table t WHERE t.table_id = tid;
   IF tracked.relid IS NULL OR leaf <> tracked.relid::oid AND leaf NOT IN (SELECT p.relid FROM audit.partitions(tracked.relid) p WHERE p.isleaf) THEN
     RAISE EXCEPTION 'relation % is none of tracked table %', leaf, tid USING ERRCODE = 'undefined_table';
   END IF;
   SELECT k.hash_key INTO hash_key FROM audit.hash_key k;
-  SELECT ', ' || string_agg(format('r.%I = ''NaN''', c.name), ' OR ') INTO odd FROM audit.columns(tracked) c WHERE c.attnum = ANY (checked);
-  RETURN QUERY EXECUTE format('SELECT %s %s%s FROM ONLY %s r WHERE %s', CASE WHEN placed THEN 'r.ctid::text,' END, audit.read_columns_sql(tracked, ways, 'r', '$1'), odd, leaf::regclass,
-      CASE WHEN places IS NULL THEN format('r.ctid >= ''(%s,0)''::tid AND r.ctid < ''(%s,0)''::tid', first_page, least(first_page + pages, 4294967295))
-        ELSE 'r.ctid = ANY ($2::tid[])' END)
+  RETURN QUERY EXECUTE audit.rows_sql(tracked, leaf, ways, CASE WHEN places IS NULL THEN audit.pages_sql(first_page, pages) ELSE 'r.ctid = ANY ($2::tid[])' END, placed, checked)
     USING hash_key, places;
 END
 $$;

@@ -171,14 +171,16 @@ export async function drainOnce({
         throw new SluiceError('another_daemon_leads', 'Another daemon drains this database', 'Stop it first, or leave the work to it.');
       }
       await matchLake(ports);
+      let loading = false;
       for (;;) {
         if (stop?.aborted) throw new SluiceError('interrupted', 'Stopped by a signal before all was done.', 'Run it again: it goes on.');
-        const drained = await drain(ports, { watchNow: true });
+        const watchNow = !loading;
+        const drained = await drain(ports, { watchNow });
         await ports.guard.delivered(drained.kind === 'idle');
         const aging = await ports.retention.step();
-        const loading = await ports.loader.step(drained);
+        loading = await ports.loader.step(drained);
         if (drained.kind === 'batch') onBatch?.(drained);
-        else if (!loading && !aging) return;
+        else if (watchNow && !loading && !aging) return;
         end = Date.now() + ONCE_PATIENCE_MS;
       }
     } catch (error) {

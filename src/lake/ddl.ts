@@ -117,7 +117,7 @@ export async function makeHistory(sql: Sql, table: LakeTable): Promise<void> {
   await sql.run('USE memory');
 }
 
-export const OWN_TYPES = {
+const OWN_TYPES = {
   _op: 'VARCHAR',
   _seq: 'BIGINT',
   _xid: 'BIGINT',

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, link, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, link, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { OpenLoad } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import { foldersOf, type LakeConfig } from './config.ts';
-import { OWN_TYPES } from './ddl.ts';
 import type { Sql } from './engine.ts';
 import { makeFolder } from './folder.ts';
 import { LOADED_SEQ } from './load-sql.ts';
@@ -71,57 +70,71 @@ export async function findFileTarget(sql: Sql, lake: LakeConfig, table: LakeTabl
 
 /** A chunk in a file of its own. */
 export class DataFile {
-  readonly #path: string;
-  readonly #target: FileTarget;
+  readonly target: FileTarget;
+  path: string;
   /** A transaction may have made it known: whether that was committed is not known here. */
-  #given = false;
+  given = false;
 
   constructor(target: FileTarget) {
-    this.#target = target;
-    this.#path = join(target.changes, `load-${randomUUID()}.parquet`);
+    this.target = target;
+    this.path = join(target.changes, `load-${randomUUID()}.parquet`);
   }
 
   /** The file as a relation. */
   get relation(): string {
-    return `read_parquet(${literal(this.#path)})`;
+    return `read_parquet(${literal(this.path)})`;
   }
 
   /** The statement that writes rows to it: what they have beside the table's columns is not of any table's. */
   copy({ table, batchId }: OpenLoad, rows: string, beside: readonly string[]): string {
-    const { own, columns, left } = table;
-    const values = { _op: literal('R'), _seq: String(LOADED_SEQ), _batch: String(batchId), _xid: 'NULL', _ts: 'NULL', _context: 'NULL' };
-    const mine = Object.entries(OWN_TYPES).map(([name, type]) => {
-      const key = name as keyof typeof OWN_TYPES;
-      return `CAST(${values[key]} AS ${type}) AS ${ident(own[key])}`;
-    });
-    const theirs = columns.map(({ name, lakeType }) => `CAST(p.${ident(name)} AS ${lakeType}) AS ${ident(name)}`);
-    const gone = left.map(({ name, lakeType }) => `CAST(NULL AS ${lakeType}) AS ${ident(name)}`);
-    const all = [...theirs, ...mine, ...gone, ...beside.map((name) => `p.${name}`)];
-    return `COPY (SELECT ${all.join(', ')} FROM (${rows}) AS p) TO ${literal(this.#path)} (${this.#target.options})`;
-  }
-
-  /** Make it known to the typed log, in the lake's transaction. */
-  async addToLog(sql: Sql, table: LakeTable): Promise<void> {
-    this.#given = true;
-    await add(sql, placesOf(table).changes, this.#path);
-  }
-
-  /** And to the state, which shares its blocks. */
-  async addToState(sql: Sql, table: LakeTable): Promise<void> {
-    if (this.#target.state === undefined) throw new Error('a table without a state');
-    const path = join(this.#target.state, `load-${randomUUID()}.parquet`);
-    // Not every file system has second names.
-    await link(this.#path, path).catch(() => copyFile(this.#path, path));
-    await add(sql, placesOf(table).state, path);
+    const { own, columns } = table;
+    // What is null in all rows is left out: a column in a file costs as much as one that has values.
+    const mine = { _op: literal('R'), _seq: `${LOADED_SEQ}::BIGINT`, _batch: `${batchId}::BIGINT` };
+    const all = [
+      ...columns.map(({ name, lakeType }) => `CAST(p.${ident(name)} AS ${lakeType}) AS ${ident(name)}`),
+      ...Object.entries(mine).map(([name, value]) => `${value} AS ${ident(own[name as keyof typeof mine])}`),
+      ...beside.map((name) => `p.${name}`),
+    ];
+    return `COPY (SELECT ${all.join(', ')} FROM (${rows}) AS p) TO ${literal(this.path)} (${this.target.options})`;
   }
 
   async forget(): Promise<void> {
-    if (!this.#given) await rm(this.#path, { force: true });
+    if (!this.given) await rm(this.path, { force: true });
   }
 }
 
-async function add(sql: Sql, { schema, name }: Place, path: string): Promise<void> {
+/**
+ * Make files known to the typed log, in the lake's transaction, and some of them to the state, which shares their blocks. They lie in a folder of their own
+ * then: DuckLake looks at all files of one in the time that it takes for two.
+ */
+export async function addFiles(sql: Sql, table: LakeTable, files: readonly DataFile[], toState: readonly DataFile[]): Promise<void> {
+  const [first] = files;
+  if (first === undefined) return;
+  const { changes, state } = placesOf(table);
+  const name = `load-${randomUUID()}`;
+  const folder = join(first.target.changes, name);
+  await makeFolder(folder);
+  for (const file of files) {
+    const path = join(folder, basename(file.path));
+    await rename(file.path, path);
+    file.path = path;
+    file.given = true;
+  }
+  await add(sql, changes, folder);
+  if (toState.length === 0 || first.target.state === undefined) return;
+  const beside = join(first.target.state, name);
+  await makeFolder(beside);
+  for (const { path } of toState) {
+    const second = join(beside, basename(path));
+    // Not every file system has second names.
+    await link(path, second).catch(() => copyFile(path, second));
+  }
+  await add(sql, state, beside);
+}
+
+async function add(sql: Sql, { schema, name }: Place, folder: string): Promise<void> {
+  const files = literal(join(folder, '*.parquet'));
   await sql.run(
-    `CALL ducklake_add_data_files('lake', ${literal(name)}, ${literal(path)}, schema => ${literal(schema)}, ignore_extra_columns => true)`,
+    `CALL ducklake_add_data_files('lake', ${literal(name)}, ${files}, schema => ${literal(schema)}, ignore_extra_columns => true, allow_missing => true)`,
   );
 }

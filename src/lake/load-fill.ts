@@ -2,7 +2,7 @@ import type { OpenLoad } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import { makeHistory } from './ddl.ts';
 import type { Sql } from './engine.ts';
-import type { DataFile } from './load-files.ts';
+import { addFiles, type DataFile } from './load-files.ts';
 import { EMPTIED_SEQ, findChanged, LOADED_SEQ, noteLosses } from './load-sql.ts';
 import { full, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
@@ -75,17 +75,17 @@ export async function fill(sql: Sql, load: OpenLoad, read: readonly ReadPart[]):
   const { table, batchId } = load;
   const changed = await findChanged(sql, load);
   const known = changed ? `NOT EXISTS (FROM temp.load_changed AS c WHERE ${sameKey(table, 'c', 'l')})` : 'true';
+  const files = read.flatMap(({ file }) => file ?? []);
+  const shared = read.flatMap(({ file, lossy }) => (file && !changed && !lossy && table.key !== null ? file : []));
   for (const { relation, file, lossy } of read) {
     const parts = { ...partsOf(table), relation, distinct: '' };
-    if (table.key !== null) {
-      if (file && !changed && !lossy) await file.addToState(sql, table);
-      else await sql.run(statement('load_state', { ...parts, condition: `${known} AND ${parts.whole}` }));
-    }
-    // With rows that were changed meanwhile: they go when the load is complete.
-    if (file) await file.addToLog(sql, table);
-    else await sql.run(statement('load_log', { ...parts, condition: known }), { kind: 'R', mark: LOADED_SEQ, batch_id: batchId });
+    if (table.key !== null && !(file && shared.includes(file)))
+      await sql.run(statement('load_state', { ...parts, condition: `${known} AND ${parts.whole}` }));
+    // A file has rows that were changed meanwhile, too: they go when the load is complete.
+    if (!file) await sql.run(statement('load_log', { ...parts, condition: known }), { kind: 'R', mark: LOADED_SEQ, batch_id: batchId });
     if (lossy) await noteLosses(sql, load, relation, known);
   }
+  await addFiles(sql, table, files, shared);
 }
 
 /** Show what was loaded. Rows that were changed meanwhile are not the load's: of when they are it can't say. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { fold } from '../model/lake-names.ts';
-import { isTime, type OpenLoad, type Reading } from '../model/load.ts';
+import { isTime, type OpenLoad, type ReadColumn, type Reading } from '../model/load.ts';
 import type { LakeColumn } from '../model/table.ts';
 import { mapType } from '../model/types.ts';
 import type { LoadRequest } from '../pipeline/ports.ts';
@@ -49,6 +49,16 @@ export function besideOf(
   };
 }
 
+/** Whether a value of a column that arrives as text may have none in the lake's type. */
+function mayLose({ column, way }: ReadColumn): boolean {
+  return way !== 'native' && mapType(column.type, column.override, column.source).fromText('x') !== 'x';
+}
+
+/** The column of lost values that `projection` makes; undefined: there can be none, it is null. */
+export function lostColumn({ columns }: Reading): string | undefined {
+  return columns.some(mayLose) ? besideOf(columns.map(({ column }) => column)).lost : undefined;
+}
+
 /** Rows as they arrive, as the lake has them, with the columns of which a value was lost, and with their place as a number: page * 65536 + row. */
 export function projection({ columns, placed, checked }: Reading, from: string): string {
   let next = 0;
@@ -65,7 +75,8 @@ export function projection({ columns, placed, checked }: Reading, from: string):
     const converted = mapType(column.type, column.override, column.source).fromText(text);
     const value = converted === text ? text : `TRY(${converted})`;
     values.push(`${way === 'guarded' ? `coalesce(${first}, ${value})` : value} AS ${ident(column.name)}`);
-    if (converted !== text) lost.push(`CASE WHEN ${text} IS NOT NULL AND ${value} IS NULL THEN ${literal(column.name)} END`);
+    if (mayLose({ column, way, arrives: [] }))
+      lost.push(`CASE WHEN ${text} IS NOT NULL AND ${value} IS NULL THEN ${literal(column.name)} END`);
   }
   const any =
     lost.length === 0

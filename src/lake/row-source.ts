@@ -11,4 +11,6 @@ export interface RowSource {
    * @param statement the statement, given the rows as a FROM item; it may be run again after a failure, and must leave nothing then
    */
   read(sql: Sql, reader: BatchReader, columns: readonly string[], statement: (from: string) => string): Promise<void>;
+  /** Let go of the sessions that are kept for the next read. None may be under way. */
+  release(sql: Sql): Promise<void>;
 }

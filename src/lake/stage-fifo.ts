@@ -51,6 +51,7 @@ export function fifoStager(engine: Engine): Stager {
 export function fifoRows(engine: Engine): RowSource {
   return {
     native: false,
+    async release() {},
     async read(sql, reader, columns, statement) {
       const types = `{${columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ')}}`;
       try {

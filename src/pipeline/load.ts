@@ -53,6 +53,8 @@ export interface Loader {
 /** The load at work, as this process has it: chunks that are being read, and what they wait for. */
 interface Work {
   readonly id: string;
+  /** Another one once the load was begun anew, by whomever: what was read before is too old for it. */
+  readonly batchId: number | null;
   readonly frozen: boolean;
   readonly plan: readonly PlannedLeaf[];
   readonly since: number;
@@ -104,6 +106,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   let look = true;
   let stale = true;
   let watching: NodeJS.Timeout | undefined;
+  let inFlight = 0;
   // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
   let lookAgainAt = 0;
   let gapWaits = false;
@@ -115,7 +118,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   function watchReads(): void {
     if (watching !== undefined) return;
     watching = setInterval(() => {
-      if (work === undefined || work.reading.size === 0) {
+      if (inFlight === 0) {
         clearInterval(watching);
         watching = undefined;
         return;
@@ -186,6 +189,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const now = Date.now();
     return {
       id: load.id,
+      batchId: load.batchId,
       frozen: table?.evolve === 'freeze',
       plan: load.plan,
       since: now,
@@ -211,8 +215,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
           mine.rowsRead += rows.rows;
           readAhead(mine, load);
         });
+      inFlight += 1;
       // Who waits for it sees the failure.
-      reading.catch(() => undefined);
+      reading.catch(() => undefined).finally(() => (inFlight -= 1));
       mine.reading.add(reading);
       watchReads();
     }
@@ -223,6 +228,12 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   }
 
   async function loadChunks(mine: Work, load: OpenLoad, todo: readonly Chunk[]): Promise<void> {
+    for (const { chunk, rows } of mine.arrived.values()) {
+      if (todo.some(({ index }) => index === chunk.index)) continue;
+      // Another process has brought it.
+      mine.arrived.delete(chunk.index);
+      await rows.forget();
+    }
     readAhead(mine, load);
     const enough = () =>
       mine.arrived.size >= Math.min(together(mine), todo.length) || (mine.arrived.size > 0 && Date.now() > mine.appliedAt + APART_MS);
@@ -232,8 +243,8 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const chunks = [...mine.arrived.values()];
     // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
-    if (isFill(load) && chunks.length === todo.length) {
-      // They go with what completes the load: one transaction less for a small table, and most are.
+    if (isFill(load) && load.done.size === 0 && chunks.length === todo.length) {
+      // All of it goes with what completes the load: one transaction less for a small table, and most are.
       mine.read = { at: await endOfReading(), again: [], chunks };
     } else {
       await source.assertLeading();
@@ -254,6 +265,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
 
   async function readAgain(mine: Work, load: OpenLoad): Promise<void> {
     const again: ReadRows[] = [];
+    await lake.loads.readers(0);
     for (const places of isFill(load) ? [] : await lake.loads.compare(load)) {
       const how = { frozen: mine.frozen, pages: 0 };
       again.push(await lake.loads.read(load, how, (reading) => source.rows(load.table.id, reading, places)));
@@ -317,7 +329,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     const [load] = await lake.loads.open({ fresh });
     look = load !== undefined;
     if (load === undefined) return false;
-    if (work !== undefined && work.id !== load.id) await forget();
+    if (work !== undefined && work.batchId !== load.batchId) await forget();
     if (load.batchId === null || load.disturbed || tooLarge) {
       await forget();
       stale = false;

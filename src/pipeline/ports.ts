@@ -89,8 +89,8 @@ export interface Source {
   /** Where a tracked table's rows lie now; none where it is gone. */
   leaves(tableId: number): Promise<Leaf[]>;
   /** Rows of a tracked table: where `placed` a column with the ctid, then each of `columns` as it arrives. */
-  rows(tableId: number, reading: Reading, of: Chunk | Places): BatchReader;
-  /** Cancel our own reads of tables that somebody waits for. Returns how many. */
+  rows(tableId: number, reading: Reading, of: Chunk | Places): Promise<BatchReader>;
+  /** Cancel our own reads of tables that somebody waits for, and those that wait for somebody. Returns how many. */
   giveWay(): Promise<number>;
   /** Its clock, ISO 8601 in UTC with microseconds. */
   now(): Promise<string>;
@@ -173,7 +173,7 @@ export interface Loads {
   find(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly done: boolean; readonly result?: Loaded }>>;
   /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
   begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
-  /** So many reads are going to run at the same time; 0: none. Call it while none does. */
+  /** So many reads are going to run at the same time; 0: all have ended, and their sessions at the source end as well. Call it while none does. */
   readers(many: number): Promise<void>;
   /**
    * Read rows, beside batches that are applied meanwhile.
@@ -183,7 +183,7 @@ export interface Loads {
   read(
     load: OpenLoad,
     how: { readonly frozen: boolean; readonly pages: number },
-    readerOf: (reading: Reading) => BatchReader,
+    readerOf: (reading: Reading) => Promise<BatchReader>,
   ): Promise<ReadRows>;
   /** Chunks that were read into the lake, in one transaction. Rejects with `load_disturbed` where the load has to begin anew. */
   apply(load: OpenLoad, chunks: readonly ReadChunk[]): Promise<void>;

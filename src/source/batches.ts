@@ -6,9 +6,12 @@ import type { Chunk, Leaf, LoadMode, Places, Reading } from '../model/load.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, LoadProgress, LoadRequest, Source } from '../pipeline/ports.ts';
-import { arrayOf, Pool, type Sql } from './connect.ts';
+import { arrayOf, Pool, type Sql, withName } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
+
+/** What sessions are called that read tables for loads, so that they can be told to give way. */
+const READS = 'sluice load';
 
 export interface SourceOptions {
   readonly url: string;
@@ -223,19 +226,25 @@ export class PostgresSource implements Source, AsyncDisposable {
     return rows.map((row) => ({ ...row }));
   }
 
-  rows(tableId: number, { columns, placed, checked }: Reading, of: Chunk | Places): BatchReader {
-    const ways = literal(JSON.stringify(Object.fromEntries(columns.map(({ column, way }) => [column.attnum, way]))));
+  async rows(tableId: number, { columns, placed, checked }: Reading, of: Chunk | Places): Promise<BatchReader> {
+    const ways = JSON.stringify(Object.fromEntries(columns.map(({ column, way }) => [column.attnum, way])));
+    const odd = `{${checked.join(',')}}`;
+    const dsn = withName(this.#url, READS);
+    if ('pages' in of) {
+      const [{ direct } = { direct: null }] = await this.#sql<{ direct: string | null }[]>`
+        SELECT audit.direct_rows_sql(${tableId}, ${of.relid}::oid, ${ways}::text::jsonb, ${of.firstPage}, ${of.pages}, ${placed}, ${odd}::smallint[]) AS direct`;
+      if (direct !== null) return { ...this.#readerOf(direct), dsn };
+    }
     const range =
-      'places' in of ? `0, 0, ${literal(`{${of.places.map((place) => `"${place}"`).join(',')}}`)}` : `${of.firstPage}, ${of.pages}, NULL`;
+      'pages' in of ? `${of.firstPage}, ${of.pages}, NULL` : `0, 0, ${literal(`{${of.places.map((place) => `"${place}"`).join(',')}}`)}`;
     const arrives = columns.flatMap((column) => column.arrives).map((type, index) => `c${index} ${type}`);
     const all = [...(placed ? ['place text'] : []), ...arrives, ...(checked.length > 0 ? ['odd boolean'] : [])].join(', ');
-    return this.#readerOf(
-      `SELECT * FROM audit.read_rows(${tableId}, ${of.relid}, ${ways}, ${range}, ${placed}, '{${checked.join(',')}}') AS r (${all})`,
-    );
+    const call = `audit.read_rows(${tableId}, ${of.relid}, ${literal(ways)}, ${range}, ${placed}, '${odd}')`;
+    return { ...this.#readerOf(`SELECT * FROM ${call} AS r (${all})`), dsn };
   }
 
   async giveWay(): Promise<number> {
-    return one(await this.#sql.unsafe<{ cancelled: number }[]>(this.#giveWay)).cancelled;
+    return one(await this.#sql.unsafe<{ cancelled: number }[]>(this.#giveWay, [READS])).cancelled;
   }
 
   async now(): Promise<string> {

@@ -100,3 +100,8 @@ export class Pool {
 export function arrayOf(numbers: readonly number[]): string {
   return `{${numbers.join(',')}}`;
 }
+
+/** The connection string for another client, by what name its sessions are known (the last of several counts). */
+export function withName(url: string, applicationName: string): string {
+  return `${url}${url.includes('?') ? '&' : '?'}application_name=${encodeURIComponent(applicationName)}`;
+}

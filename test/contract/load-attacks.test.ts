@@ -462,8 +462,9 @@ test('a read gives way to who waits for its lock', { timeout: 60_000 }, async ()
   await mirror.track('item');
   const drained = mirror.drain();
   const reading = async () =>
-    (await mirror.sql`SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%audit.read_rows(%' AND pid <> pg_backend_pid()`)
-      .length;
+    (
+      await mirror.sql`SELECT FROM pg_stat_activity WHERE state = 'active' AND application_name = 'sluice load' AND datname = current_database()`
+    ).length;
   while ((await reading()) === 0) await sleep(5);
   await sleep(100);
   const started = performance.now();

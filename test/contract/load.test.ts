@@ -99,3 +99,42 @@ test('a rebuild keeps the losses of loaded rows', { timeout: 60_000 }, async () 
   await mirror.rebuild('item');
   expect(await mirror.query('FROM sluice.loss ORDER BY ALL')).toEqual(losses);
 });
+
+test('rows that came to a DuckLake as files outlive its maintenance', { timeout: 120_000 }, async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckLake on SQLite', { chunkRows: 50 });
+  await mirror.run(
+    "CREATE TABLE item (id int PRIMARY KEY, v text); INSERT INTO item SELECT g, repeat('x', 500) FROM generate_series(1, 600) g",
+  );
+  await mirror.track('item');
+  await mirror.drain();
+  const added = "FROM __ducklake_metadata_lake.ducklake_data_file WHERE end_snapshot IS NULL AND starts_with(path, 'load-')";
+  const files = await mirror.query(
+    `SELECT path_is_relative::BOOLEAN AS path_is_relative, count(*) AS files, count(DISTINCT table_id) AS tables ${added} GROUP BY ALL`,
+  );
+  expect(files).toEqual([{ path_is_relative: true, files: expect.any(Number), tables: 2 }]);
+  expect(Number(files[0]?.files)).toBeGreaterThan(10);
+  await mirror.run(
+    "UPDATE item SET v = 'changed' WHERE id % 7 = 0; DELETE FROM item WHERE id % 3 = 0; ALTER TABLE item RENAME COLUMN v TO w",
+  );
+  await mirror.drain();
+  const history = await mirror.query('FROM public_history.item ORDER BY ALL');
+  const maintain = () =>
+    mirror.damage(
+      "CALL ducklake_rewrite_data_files('lake', 'item', schema => 'public', delete_threshold => 0)",
+      "CALL ducklake_merge_adjacent_files('lake')",
+      "CALL ducklake_expire_snapshots('lake', older_than => now())",
+      "CALL ducklake_cleanup_old_files('lake', cleanup_all => true)",
+      "CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)",
+    );
+  await maintain();
+  expect(await mirror.query(`SELECT count(*) AS n ${added}`)).toEqual([{ n: 0 }]);
+  await mirror.expectState('item');
+  expect(await mirror.query('FROM public_history.item ORDER BY ALL')).toEqual(history);
+  await mirror.rebuild('item');
+  await mirror.expectState('item');
+  expect(await mirror.load('item', 'full')).toMatchObject({ rows: 400, missing: 400 });
+  await mirror.run("INSERT INTO item VALUES (1000, 'new')");
+  await mirror.drain();
+  await maintain();
+  await mirror.expectState('item');
+});

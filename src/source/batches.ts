@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Batch, Capture, Contents, FinishedBatch, SourceIdentity, Standing } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { PausedSpan } from '../model/gap.ts';
@@ -80,7 +80,7 @@ export class PostgresSource implements Source, AsyncDisposable {
     return {
       dsn: this.#url,
       query,
-      copyCsv: (): Promise<Readable> => sql.unsafe(`COPY (${query}) TO STDOUT (FORMAT csv)`).readable(),
+      copyCsv: () => copyOut(sql, query),
     };
   }
 
@@ -316,4 +316,21 @@ function one<T>(rows: readonly T[]): T {
   if (row === undefined)
     throw new SluiceError('not_installed', 'Schema audit of pg-sluice has lost its rows', 'Run `sluice install` again.');
   return row;
+}
+
+/**
+ * The rows of a query as a stream. Where the server sends the beginning of a COPY and its failure in one packet (a lock not had within lock_timeout), the
+ * driver destroys the stream before anybody who waits for it can listen, and nobody would: an uncaught exception. Such a failure rejects here.
+ */
+async function copyOut(sql: Sql, query: string): Promise<Readable> {
+  // The driver hands the stream over by this method, and calls it again with a result at the end.
+  const copy = sql.unsafe(`COPY (${query}) TO STDOUT (FORMAT csv)`) as ReturnType<Sql['unsafe']> & { resolve(value: unknown): void };
+  const { resolve } = copy;
+  copy.resolve = (value) => {
+    if (value instanceof Readable) value.on('error', () => {});
+    resolve(value);
+  };
+  const stream = await copy.readable();
+  if (stream.errored !== null) throw stream.errored;
+  return stream;
 }

@@ -452,8 +452,8 @@ test('rows of 100 kB that take little room at the source are loaded in smaller c
   ]);
 });
 
-test('a read gives way to who waits for its lock', { timeout: 60_000 }, async () => {
-  await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file');
+test.each(['auto', 'fifo'] as const)('a read by %s gives way to who waits for its lock', { timeout: 60_000 }, async (staging) => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file', { staging });
   // A value takes a millisecond to be read, so the table's one chunk takes two seconds.
   await mirror.run(`CREATE TYPE slow AS ENUM ('x');
     CREATE FUNCTION slowly(slow) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN to_json($1::text); END $$;
@@ -463,7 +463,7 @@ test('a read gives way to who waits for its lock', { timeout: 60_000 }, async ()
   const drained = mirror.drain();
   const reading = async () =>
     (
-      await mirror.sql`SELECT FROM pg_stat_activity WHERE state = 'active' AND application_name = 'sluice load' AND datname = current_database()`
+      await mirror.sql`SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%audit.read\\_rows(%' AND datname = current_database()`
     ).length;
   while ((await reading()) === 0) await sleep(5);
   await sleep(100);
@@ -475,3 +475,23 @@ test('a read gives way to who waits for its lock', { timeout: 60_000 }, async ()
   await mirror.drain();
   expect(await mirror.query('SELECT id FROM public.item')).toEqual([{ id: 7 }]);
 });
+
+test.each(['auto', 'fifo'] as const)(
+  'a table that somebody has locked is read by %s once it is free',
+  { timeout: 60_000 },
+  async (staging) => {
+    await using mirror = await openMirror(sharedPostgres(18), 'DuckDB file', { staging });
+    await mirror.run('CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1), (2); CREATE TABLE other (id int PRIMARY KEY)');
+    await mirror.track('item', 'other');
+    const locked = Promise.withResolvers<void>();
+    const held = mirror.sql.begin(async (tx) => {
+      await tx`LOCK TABLE item IN ACCESS EXCLUSIVE MODE`;
+      locked.resolve();
+      await sleep(2000);
+    });
+    await locked.promise;
+    await mirror.drain();
+    await held;
+    await mirror.expectState('item', 'other');
+  },
+);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, link, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { SluiceError } from '../model/error.ts';
 import type { OpenLoad } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import { foldersOf, type LakeConfig } from './config.ts';
@@ -116,7 +117,11 @@ export async function addFiles(sql: Sql, table: LakeTable, files: readonly DataF
   await makeFolder(folder);
   for (const file of files) {
     const path = join(folder, basename(file.path));
-    await rename(file.path, path);
+    await rename(file.path, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      const remedy = 'None: the load begins anew. Let ducklake_delete_orphaned_files leave files of the last hour.';
+      throw new SluiceError('load_disturbed', 'A file of this load was taken away before the lake knew of it', remedy, { cause: error });
+    });
     file.path = path;
     file.given = true;
   }

@@ -1,3 +1,5 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { classify } from '../../src/model/fault.ts';
@@ -495,3 +497,21 @@ test.each(['auto', 'fifo'] as const)(
     await mirror.expectState('item', 'other');
   },
 );
+
+test('a file that was taken away before the lake knew of it: the load begins anew', { timeout: 60_000 }, async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckLake on SQLite', { chunkRows: 20 });
+  await mirror.run(ITEM);
+  await mirror.track('item');
+  let taken = 0;
+  const take = async () => {
+    if (taken > 0 || mirror.lake.type !== 'ducklake') return;
+    const folder = join(mirror.lake.data, 'public_changes', 'item');
+    for (const file of (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.parquet'))) {
+      await rm(join(folder, file));
+      taken += 1;
+    }
+  };
+  await stepAll(mirror, take);
+  expect(taken).toBeGreaterThan(0);
+  await mirror.expectState('item');
+});

@@ -206,8 +206,10 @@ export function openLoads({ engine, session, config, rows, registry, forgetRegis
           seen?.done.set(one.chunk.index, one.rows.rows);
         }
       for (const { rows } of chunks) await rows.forget();
-      const rows = chunks.reduce((sum, one) => sum + one.rows.rows, 0);
-      engine.log.debug({ load: load.id, table: load.table.id, batchId: load.batchId, chunks: chunks.length, rows }, 'chunks loaded');
+      for (const { chunk, rows } of chunks) {
+        const { id, table, batchId } = load;
+        engine.log.debug({ load: id, table: table.id, batchId, chunk: chunk.index, rows: rows.rows }, 'chunk loaded');
+      }
       if (cached) {
         const done = chunks.map((one) => [one.chunk.index, one.rows.rows] as const);
         const loads = cached.loads.map((one) => (one.id === load.id ? { ...one, done: new Map([...one.done, ...done]) } : one));

@@ -105,8 +105,8 @@ test(`${ROWS} rows are loaded while pgbench writes to the same table and the dae
   const finished = logs.filter(({ msg }) => msg === 'chunk loaded').map(({ batchId, chunk }) => `${batchId}/${chunk}`);
   expect(new Set(finished).size, 'no chunk was loaded twice').toBe(finished.length);
   const [begun] = logs.filter(({ msg }) => msg === 'load begun');
-  // A kill may come between the commit of a chunk and its line in the log.
-  expect(finished.length).toBeGreaterThanOrEqual((begun?.chunks ?? 0) - KILLS);
+  // A kill may come between the commit of up to eight chunks and their lines in the log, and the last ones may go with what completes the load.
+  expect(finished.length).toBeGreaterThanOrEqual((begun?.chunks ?? 0) - 8 * KILLS);
   // The daemon has had the default; a history of all these rows is worked out by windows.
   await lake.configure({ more: 'memory_limit: 6GB\n' });
   await expectSame(lake);

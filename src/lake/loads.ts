@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../model/error.ts';
-import { isDecimal, isFill, type Loaded, type LoadMode, type OpenLoad, type Reading, waysOf } from '../model/load.ts';
+import { isFill, type Loaded, type LoadMode, type OpenLoad } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
-import type { Loads, ReadChunk, ReadRows } from '../pipeline/ports.ts';
+import type { Loads, ReadChunk } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
 import { moveAnchor, writeLedger } from './ledger.ts';
 import { compareRows, completeCompare, keepSeen, prepareCompare } from './load-compare.ts';
 import { DataFile, type FileTarget, findFileTarget } from './load-files.ts';
 import { completeFill, fill, forgetFill, prepareFill } from './load-fill.ts';
-import { besideOf, lostColumn, oddCondition, projection, requestLoad, SEEN } from './load-sql.ts';
+import { mine, Read } from './load-read.ts';
+import { requestLoad, SEEN } from './load-sql.ts';
 import { full, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
@@ -163,33 +164,8 @@ export function openLoads({ engine, session, config, rows, registry, forgetRegis
       const name = `load_${load.batchId}_${++count}`;
       const target = pages < filePages || !isFill(load) ? undefined : await fileTarget(load);
       const read = new Read(engine, name, target && new DataFile(target));
-      const native = rows.native && !frozen;
-      const into = async (sql: Sql, reading: Reading) => {
-        const arrive = reading.columns.flatMap(({ arrives }) => arrives).map((_, index) => `c${index}`);
-        const names = [...(reading.placed ? ['place'] : []), ...arrive, ...(reading.checked.length > 0 ? ['odd'] : [])];
-        await rows.read(sql, await readerOf(reading), names, (from) => read.statement(load, reading, projection(reading, from)));
-        // Guards on every value cost the source half as much again; few tables have a value that needs them.
-        const odd = reading.guarded ? 'false' : oddCondition(reading);
-        const lost = lostColumn(reading);
-        const lossy = lost === undefined ? 'false' : `count(${lost}) > 0`;
-        const [found] = await sql.rows(statement('load_arrived', { rows: read.relation, odd, lossy }));
-        read.rows = Number(found?.rows);
-        read.lossy = found?.lossy === true;
-        return found?.odd === true;
-      };
-      const placed = !isFill(load);
-      const bare = { columns: waysOf(load.table, native ? 'bare' : 'no'), placed, checked: native ? decimalsOf(load.table) : [] };
-      try {
-        await engine.beside(async (sql) => {
-          if (await into(sql, { ...bare, guarded: !native })) {
-            await into(sql, { columns: waysOf(load.table, 'guarded'), placed, checked: [], guarded: true });
-          }
-        });
-        return read;
-      } catch (error) {
-        await read.forget().catch(() => undefined);
-        throw error;
-      }
+      await read.fill(load, rows, rows.native && !frozen, readerOf);
+      return read;
     },
 
     apply: async (load, chunks) => {
@@ -284,50 +260,8 @@ export function openLoads({ engine, session, config, rows, registry, forgetRegis
   };
 }
 
-function decimalsOf({ columns }: LakeTable): number[] {
-  return columns.filter(isDecimal).map(({ attnum }) => attnum);
-}
-
 function countsOf({ rows, missing, different, extra }: Row): Loaded {
   return { rows: Number(rows), missing: Number(missing), different: Number(different), extra: Number(extra) };
-}
-
-/** Rows that were read: a table of the engine's memory, or a file. */
-class Read implements ReadRows {
-  readonly #engine: Engine;
-  readonly file: DataFile | undefined;
-  readonly relation: string;
-  rows = 0;
-  /** A value of them was lost. */
-  lossy = false;
-
-  constructor(engine: Engine, name: string, file: DataFile | undefined) {
-    this.#engine = engine;
-    this.file = file;
-    this.relation = file?.relation ?? `memory.main.${name}`;
-  }
-
-  get inMemory(): boolean {
-    return this.file === undefined;
-  }
-
-  /** The statement that brings these rows here. */
-  statement(load: OpenLoad, { checked }: Reading, rows: string): string {
-    const { lost, odd } = besideOf(load.table.columns);
-    return (
-      this.file?.copy(load, rows, [lost, ...(checked.length > 0 ? [odd] : [])]) ?? `CREATE OR REPLACE TABLE ${this.relation} AS ${rows}`
-    );
-  }
-
-  async forget(): Promise<void> {
-    if (this.file) await this.file.forget();
-    else await this.#engine.run(`DROP TABLE IF EXISTS ${this.relation}`);
-  }
-}
-
-function mine({ rows }: { readonly rows: ReadRows }): Read {
-  if (!(rows instanceof Read)) throw new Error('rows that another lake has read');
-  return rows;
 }
 
 async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoad[]> {

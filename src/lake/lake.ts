@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Applied, Batch, SourceIdentity, Staged } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
 import type { LakeTable } from '../model/table.ts';
@@ -6,7 +5,7 @@ import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
 import { capGaps, closeGap, readGaps, recordGap } from './gaps.ts';
-import { moveAnchor, writeLedger } from './ledger.ts';
+import { moveAnchor, writeLedger, writeQuiet } from './ledger.ts';
 import { openLoads } from './loads.ts';
 import { type OnOneThread, withOneThread } from './one-thread.ts';
 import { prepareTables } from './prepare.ts';
@@ -77,12 +76,9 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       if (changed.length === 0) return 0;
       return session.write('following schema changes', async (sql, fence) => {
         fence.check();
-        const [last] = await sql.rows('SELECT source_ordinal FROM lake.sluice.batch ORDER BY batch_id DESC LIMIT 1');
         const batchId = fence.lastBatchId + 1;
         await applyTables(sql, batchId, changed);
-        // A row of the ledger, though it brought no changes: what goes with a table has a time, and other writers learn that the registry is another.
-        const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal ?? 0), kind: 'schema' as const, cut };
-        await writeLedger(sql, batchId, batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+        await writeQuiet(sql, batchId, 'schema', cut, source);
         await moveAnchor(sql, batchId);
         return { value: changed.length, lastBatchId: batchId };
       });

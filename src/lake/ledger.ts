@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Applied, Batch, SourceIdentity } from '../model/batch.ts';
 import type { Sql } from './engine.ts';
 import { statement } from './statement.ts';
@@ -27,6 +28,13 @@ export async function writeLedger(
     database: source.database,
     epoch: source.epoch,
   });
+}
+
+/** A row of the ledger without changes: what goes with a table has a time, and other writers learn that the registry is another. */
+export async function writeQuiet(sql: Sql, batchId: number, kind: 'schema' | 'load', cut: string, source: SourceIdentity): Promise<void> {
+  const [last] = await sql.rows('SELECT source_ordinal FROM lake.sluice.batch ORDER BY batch_id DESC LIMIT 1');
+  const row = { id: randomUUID(), ordinal: Number(last?.source_ordinal ?? 0), kind, cut };
+  await writeLedger(sql, batchId, row, { rows: 0, firstSeq: null, lastSeq: null }, source);
 }
 
 /** The number of the last batch, by whose update a second writer's commit fails. */

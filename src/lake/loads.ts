@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../model/error.ts';
 import { isFill, type Loaded, type LoadMode, type OpenLoad } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
 import type { Loads, ReadChunk } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
-import { moveAnchor, writeLedger } from './ledger.ts';
+import { moveAnchor, writeQuiet } from './ledger.ts';
 import { compareRows, completeCompare, keepSeen, prepareCompare } from './load-compare.ts';
 import { DataFile, type FileTarget, findFileTarget } from './load-files.ts';
 import { completeFill, fill, forgetFill, prepareFill } from './load-fill.ts';
@@ -211,9 +210,7 @@ export function openLoads({ engine, session, config, rows, registry, forgetRegis
         const loaded = { rows: total, ...counts };
         const changes = counts.missing + counts.different + counts.extra;
         if (isFill(load) || (load.mode !== 'verify' && changes > 0)) {
-          const [last] = await sql.rows('SELECT source_ordinal FROM lake.sluice.batch ORDER BY batch_id DESC LIMIT 1');
-          const batch = { id: randomUUID(), ordinal: Number(last?.source_ordinal ?? 0), kind: 'load' as const, cut };
-          await writeLedger(sql, Number(load.batchId), batch, { rows: 0, firstSeq: null, lastSeq: null }, source);
+          await writeQuiet(sql, Number(load.batchId), 'load', cut, source);
           const state = full(placesOf({ ...load.table, held: undefined }).state);
           const [counted] = load.table.key === null ? [{ n: 0 }] : await sql.rows(`SELECT count(*) AS n FROM ${state}`);
           await sql.run(statement('load_counted'), { batch_id: load.batchId, table_id: load.table.id, changes, rows: Number(counted?.n) });

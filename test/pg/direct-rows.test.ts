@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { connect, type Sql } from '../../src/source/index.ts';
-import { type Lab, openLab } from '../support/lab.ts';
+import { daemonRole, type Lab, openLab } from '../support/lab.ts';
 import { testVersions } from '../support/postgres.ts';
 
 /** audit.direct_rows_sql: what a role may run itself is what audit.read_rows gives it, and only where it may. */
 describe.each(testVersions())('rows that a role reads by itself on PostgreSQL %i', (version) => {
   let lab: Lab;
   let sql: Sql;
-  const daemon = `sluice_direct_${version}_${Math.random().toString(36).slice(2, 8)}`;
+  let role: Awaited<ReturnType<typeof daemonRole>>;
   beforeAll(async () => {
     lab = await openLab(version);
-    await lab.run(`CREATE ROLE ${daemon} LOGIN PASSWORD 'app'; SELECT audit.grant_daemon('${daemon}')`);
-    sql = connect({ url: Object.assign(new URL(lab.url), { username: daemon, password: 'app' }).href, applicationName: 'direct', max: 1 });
+    role = await daemonRole(lab);
+    sql = connect({ url: role.url, applicationName: 'direct', max: 1 });
   });
   afterAll(async () => {
     await sql.end({ timeout: 1 });
-    await lab.run(`DROP OWNED BY ${daemon}; DROP ROLE ${daemon}`);
+    await role.drop();
     await lab[Symbol.asyncDispose]();
   });
   beforeEach(async () => {
@@ -36,9 +36,9 @@ describe.each(testVersions())('rows that a role reads by itself on PostgreSQL %i
 
   test('null without the right to read, under row security, with rules, for texts of settings, where names may mean something else', async () => {
     expect(await directOf(NATIVE)).toBeNull();
-    await lab.run(`GRANT SELECT (id) ON item TO ${daemon}`);
+    await lab.run(`GRANT SELECT (id) ON item TO ${role.name}`);
     expect(await directOf(NATIVE)).toBeNull();
-    await lab.run(`GRANT SELECT ON item TO ${daemon}`);
+    await lab.run(`GRANT SELECT ON item TO ${role.name}`);
     expect(await directOf(NATIVE)).toContain('FROM ONLY public.item r');
     expect(await directOf({ ...NATIVE, 5: 'json' })).toBeNull();
     expect(await directOf({ 1: 'guarded' })).toBeNull();
@@ -55,7 +55,7 @@ describe.each(testVersions())('rows that a role reads by itself on PostgreSQL %i
   });
 
   test('the same rows as of audit.read_rows, in each range of pages', async () => {
-    await lab.run(`GRANT SELECT ON item TO ${daemon}`);
+    await lab.run(`GRANT SELECT ON item TO ${role.name}`);
     let rows = 0;
     for (const [first, pages] of [
       [0, 5],

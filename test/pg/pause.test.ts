@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { install, PostgresSource, readStatus } from '../../src/source/index.ts';
-import { type Lab, openLab } from '../support/lab.ts';
+import { daemonRole, type Lab, openLab } from '../support/lab.ts';
 import { testVersions } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
@@ -8,19 +8,15 @@ import { until } from '../support/until.ts';
 describe.each(testVersions())('a pause of capture on PostgreSQL %i', (version) => {
   let lab: Lab;
   let source: PostgresSource;
-  const daemon = `sluice_pause_${version}_${Math.random().toString(36).slice(2, 8)}`;
+  let role: Awaited<ReturnType<typeof daemonRole>>;
   beforeAll(async () => {
     lab = await openLab(version);
-    await lab.run(`CREATE ROLE ${daemon} LOGIN PASSWORD 'app'`);
-    await lab.run(`SELECT audit.grant_daemon('${daemon}')`);
-    const url = new URL(lab.url);
-    url.username = daemon;
-    url.password = 'app';
-    source = new PostgresSource({ url: url.href, lockTimeoutMs: 50 });
+    role = await daemonRole(lab);
+    source = new PostgresSource({ url: role.url, lockTimeoutMs: 50 });
   });
   afterAll(async () => {
     await source[Symbol.asyncDispose]();
-    await lab.run(`DROP OWNED BY ${daemon}; DROP ROLE ${daemon}`);
+    await role.drop();
     await lab[Symbol.asyncDispose]();
   });
   beforeEach(async () => {

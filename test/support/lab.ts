@@ -71,3 +71,15 @@ export async function openLab(version: PostgresVersion): Promise<Lab> {
     },
   };
 }
+
+/** A role that has audit.grant_daemon() and nothing else, with its connection string; dropped with what it owns. */
+export async function daemonRole(lab: Lab): Promise<{ name: string; url: string; drop(): Promise<void> }> {
+  const name = `sluice_${Math.random().toString(36).slice(2, 10)}`;
+  await lab.run(`CREATE ROLE ${name} LOGIN PASSWORD 'app'`);
+  await lab.run(`SELECT audit.grant_daemon('${name}')`);
+  return {
+    name,
+    url: Object.assign(new URL(lab.url), { username: name, password: 'app' }).href,
+    drop: () => lab.run(`DROP OWNED BY ${name}; DROP ROLE ${name}`),
+  };
+}

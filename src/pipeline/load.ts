@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SluiceError } from '../model/error.ts';
 import {
@@ -16,7 +15,8 @@ import {
 } from '../model/load.ts';
 import type { AtPoint } from './crash-points.ts';
 import type { Drained } from './drain.ts';
-import type { Lake, LastRead, ReadChunk, ReadRows, Source } from './ports.ts';
+import type { Lake, LastRead, ReadRows, Source } from './ports.ts';
+import { givingWay, ReadAhead } from './read-ahead.ts';
 import { repairGaps } from './repair.ts';
 
 export interface LoaderOptions {
@@ -57,16 +57,7 @@ interface Work {
   readonly batchId: number | null;
   readonly frozen: boolean;
   readonly plan: readonly PlannedLeaf[];
-  readonly since: number;
-  /** Chunks that nobody has begun to read. */
-  readonly queue: Chunk[];
-  /** Those that are being read, and those whose reading has failed. */
-  readonly reading: Set<Promise<void>>;
-  /** Those that wait for the lake, by index. */
-  readonly arrived: Map<number, ReadChunk>;
-  /** When the lake last took some in. */
-  appliedAt: number;
-  rowsRead: number;
+  readonly ahead: ReadAhead;
   /** Once all is read: the source's clock after that, and what the lake does not have yet. */
   read?: LastRead & { readonly at: string };
 }
@@ -77,16 +68,6 @@ const IDLE_MS = 60_000;
 const WAITING_MS = 1_000;
 /** Chunks are not made smaller than this part of the usual: 16 kB of pages. */
 const SMALLEST = 4096;
-/** How often it is looked whether a read holds somebody up. */
-const GIVE_WAY_MS = 40;
-/** A transaction of a lake takes 0.2 s however little it brings, so chunks that are files go together: so many, or what has arrived after this time. */
-const TOGETHER = 8;
-const APART_MS = 2_000;
-/** How many times that many may wait. */
-const AHEAD = 2;
-/** How long a step waits where there is nothing to do yet. */
-const PAUSE_MS = 100;
-
 /**
  * The state of a load is in the lake: which chunks are in, and whether something has disturbed it. So a load that was killed goes on after its last
  * chunk, and one chunk is read by one statement, hence no transaction of the source is long. A load is complete when all chunks are in and the lake
@@ -105,31 +86,10 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   // What the lake holds is looked at once, and again when a batch or a request may have added to it; `look`: whether there is something to do.
   let look = true;
   let stale = true;
-  let watching: NodeJS.Timeout | undefined;
-  let inFlight = 0;
   // `sluice rebuild` may add a load from outside, and an open gap may wait for a transaction to end.
   let lookAgainAt = 0;
   let gapWaits = false;
-
-  /**
-   * A read holds a lock of the table, so an ALTER TABLE or a TRUNCATE waits for it, and others queue behind. The read gives way; it is tried again after a
-   * pause. Beside the steps, for a step may be a batch that takes seconds.
-   */
-  function watchReads(): void {
-    if (watching !== undefined) return;
-    watching = setInterval(() => {
-      if (inFlight === 0) {
-        clearInterval(watching);
-        watching = undefined;
-        return;
-      }
-      source.giveWay().then(
-        (cancelled) => cancelled > 0 && log.info({ reads: cancelled }, 'somebody waited for a table that is loaded: reading it later'),
-        () => undefined,
-      );
-    }, GIVE_WAY_MS);
-    watching.unref();
-  }
+  const yielding = givingWay(source, log);
 
   async function forget(): Promise<void> {
     const gone = work;
@@ -137,10 +97,9 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     look = true;
     stale = true;
     if (gone === undefined) return;
-    await Promise.allSettled(gone.reading);
+    await gone.ahead.close();
     const { again = [], chunks = [] } = gone.read ?? {};
-    const rows = [...gone.arrived.values(), ...chunks].map((one) => one.rows);
-    await Promise.allSettled([...rows, ...again].map((one) => one.forget()));
+    await Promise.allSettled([...again, ...chunks.map(({ rows }) => rows)].map((one) => one.forget()));
     await lake.loads.readers(0).catch(() => undefined);
   }
 
@@ -186,81 +145,37 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
   async function takeUp(load: OpenLoad): Promise<Work> {
     const [table] = await source.tables([load.table.id]);
     await lake.loads.readers(readers);
-    const now = Date.now();
-    return {
-      id: load.id,
-      batchId: load.batchId,
-      frozen: table?.evolve === 'freeze',
-      plan: load.plan,
-      since: now,
-      queue: left(load),
-      reading: new Set(),
-      arrived: new Map(),
-      appliedAt: now,
-      rowsRead: 0,
-    };
-  }
-
-  /** While the lake takes chunks in, or a batch, the readers go on; but not far. */
-  function readAhead(mine: Work, load: OpenLoad): void {
-    while (work === mine && mine.reading.size < readers && mine.arrived.size < AHEAD * together(mine) && waitMs(mine) <= 0) {
-      const chunk = mine.queue.shift();
-      if (chunk === undefined) return;
-      const how = { frozen: mine.frozen, pages: chunk.pages };
-      const reading = lake.loads
-        .read(load, how, (reading) => source.rows(load.table.id, reading, chunk))
-        .then((rows) => {
-          mine.reading.delete(reading);
-          mine.arrived.set(chunk.index, { chunk, rows });
-          mine.rowsRead += rows.rows;
-          readAhead(mine, load);
-        });
-      inFlight += 1;
-      // Who waits for it sees the failure.
-      reading.catch(() => undefined).finally(() => (inFlight -= 1));
-      mine.reading.add(reading);
-      watchReads();
-    }
-  }
-
-  function waitMs({ since, rowsRead }: Work): number {
-    return rowsPerSecond === undefined ? 0 : since + (1000 * rowsRead) / rowsPerSecond - Date.now();
+    const frozen = table?.evolve === 'freeze';
+    const read = (chunk: Chunk) =>
+      yielding(lake.loads.read(load, { frozen, pages: chunk.pages }, (reading) => source.rows(load.table.id, reading, chunk)));
+    const ahead = new ReadAhead({ chunks: left(load), read, readers, rowsPerSecond });
+    return { id: load.id, batchId: load.batchId, frozen, plan: load.plan, ahead };
   }
 
   async function loadChunks(mine: Work, load: OpenLoad, todo: readonly Chunk[]): Promise<void> {
-    for (const { chunk, rows } of mine.arrived.values()) {
-      if (todo.some(({ index }) => index === chunk.index)) continue;
-      // Another process has brought it.
-      mine.arrived.delete(chunk.index);
-      await rows.forget();
-    }
-    readAhead(mine, load);
-    const enough = () =>
-      mine.arrived.size >= Math.min(together(mine), todo.length) || (mine.arrived.size > 0 && Date.now() > mine.appliedAt + APART_MS);
     // The drain goes on while the source reads.
-    if (!enough()) await Promise.race([...mine.reading, sleep(PAUSE_MS)]);
-    if (!enough()) return;
-    const chunks = [...mine.arrived.values()];
+    const chunks = await mine.ahead.next(todo);
+    if (chunks.length === 0) return;
     // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
     assertSamePlaces(mine.plan, await source.leaves(load.table.id));
     if (isFill(load) && load.done.size === 0 && chunks.length === todo.length) {
       // All of it goes with what completes the load: one transaction less for a small table, and most are.
       mine.read = { at: await endOfReading(), again: [], chunks };
-    } else {
-      await source.assertLeading();
-      await at('before-chunk');
-      await lake.loads.apply(load, chunks);
-      await at('after-chunk');
-      mine.appliedAt = Date.now();
-      const done = new Map([...load.done, ...chunks.map(({ chunk, rows }) => [chunk.index, rows.rows] as const)]);
-      await source.reportLoad(load.id, {
-        table_id: load.table.id,
-        mode: load.mode,
-        rows_read: [...done.values()].reduce((sum, n) => sum + n, 0),
-        rows_expected: expectedRows(load.plan, done),
-      });
+      mine.ahead.taken(chunks);
+      return;
     }
-    for (const { chunk } of chunks) mine.arrived.delete(chunk.index);
+    await source.assertLeading();
+    await at('before-chunk');
+    await lake.loads.apply(load, chunks);
+    await at('after-chunk');
+    mine.ahead.taken(chunks);
+    const done = new Map([...load.done, ...chunks.map(({ chunk, rows }) => [chunk.index, rows.rows] as const)]);
+    await source.reportLoad(load.id, {
+      table_id: load.table.id,
+      mode: load.mode,
+      rows_read: [...done.values()].reduce((sum, n) => sum + n, 0),
+      rows_expected: expectedRows(load.plan, done),
+    });
   }
 
   async function readAgain(mine: Work, load: OpenLoad): Promise<void> {
@@ -377,11 +292,6 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     relieve,
     close: forget,
   };
-}
-
-/** How many of these chunks go to the lake at once: memory is not to hold several. */
-function together({ arrived }: Work): number {
-  return [...arrived.values()].some(({ rows }) => rows.inMemory) ? 1 : TOGETHER;
 }
 
 /** Chunks that are not in the lake. */

@@ -4,14 +4,23 @@ import type { Chart, Figure } from './result.ts';
 import { median } from './stats.ts';
 
 const WIDTH = 760;
+const LEGEND_LINE = 20;
 const INK = '#1f2328';
+const PALE = '#8c959f';
 const COLOURS = ['#0969da', '#bc4c00', '#1a7f37', '#8250df', '#bf3989', '#6e7781', '#9a6700', '#0a7ea4'];
+
+/** Wider than any common sans-serif, so that nothing overlaps or is cut: there are no fonts here to measure, and the reader's are not known. */
+echarts.setPlatformAPI({
+  measureText: (text, font = '') => ({ width: text.length * (Number(/(\d+)px/.exec(font)?.[1] ?? 12) * 0.62) }),
+});
 
 /** Draw a chart: an SVG of its own, on white, text as text. The same chart always gives the same bytes. */
 export function drawChart(chart: Chart): string {
   const categories = [...new Set(chart.series.flatMap(({ points }) => points.map(([x]) => String(x))))];
   const bars = chart.kind === 'bar' ? categories.length * chart.series.length : 0;
-  const size = { width: WIDTH, height: chart.kind === 'bar' ? 130 + bars * 22 + categories.length * 14 : 420 };
+  // A legend takes a line for each series: names are long.
+  const legend = chart.series.length > 1 ? chart.series.length * LEGEND_LINE : 0;
+  const size = { width: WIDTH, height: legend + (chart.kind === 'bar' ? 110 + bars * 22 + categories.length * 14 : 400) };
   const drawing = echarts.init(null, null, { renderer: 'svg', ssr: true, ...size });
   try {
     drawing.setOption({
@@ -20,8 +29,8 @@ export function drawChart(chart: Chart): string {
       color: COLOURS,
       textStyle: { color: INK, fontFamily: 'sans-serif' },
       title: { text: chart.title, left: 12, top: 8, textStyle: { fontSize: 15, color: INK, width: WIDTH - 24, overflow: 'break' } },
-      legend: { show: chart.series.length > 1, bottom: 4, textStyle: { color: INK } },
-      grid: { left: 16, right: 56, top: 56, bottom: chart.series.length > 1 ? 52 : 28, containLabel: true },
+      legend: { show: legend > 0, orient: 'vertical', left: 12, top: 36, itemGap: 6, textStyle: { color: INK } },
+      grid: { left: 28, right: 64, top: 48 + legend, bottom: 28, containLabel: true },
       ...(chart.kind === 'bar' ? barOptions(chart, categories) : lineOptions(chart)),
     });
     return stable(drawing.renderToSVGString());
@@ -65,6 +74,7 @@ function lineOptions({ x, y, series }: Chart): echarts.EChartsOption {
       symbol: dashed ? 'none' : 'circle',
       symbolSize: 7,
       lineStyle: { width: 2, type: dashed ? 'dashed' : 'solid' },
+      ...(dashed && { color: PALE }),
     })),
   };
 }

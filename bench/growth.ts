@@ -32,7 +32,6 @@ export function growthChart(
   name: string,
   { title, x, y }: { title: string; x: string; y: string },
   lines: Readonly<Record<string, Costs>>,
-  extrapolated: readonly Series[] = [],
 ): Chart {
   const series: Series[] = Object.entries(lines).map(([line, costs]) => ({
     name: line,
@@ -55,16 +54,8 @@ export function growthChart(
     kind: 'line',
     x: { label: x, log: true },
     y: { label: y, log: true },
-    series: [...series, ...extrapolated, proportional],
+    series: [...series, proportional],
   };
-}
-
-/**
- * The cost at a size that was not measured: on from the last two sizes, in proportion to what the rows added between them, as if that part were all linear.
- */
-export function extrapolate(costs: Costs, size: number): number {
-  const [[smaller, less], [larger, more]] = [...costs].slice(-2) as [[number, number[]], [number, number[]]];
-  return median(more) + ((median(more) - median(less)) * (size - larger)) / (larger - smaller);
 }
 
 /** What decides on growth, for the notes of a section. */

@@ -39,7 +39,7 @@ export interface Chart {
 export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [number | string, number])[];
-  /** What was not measured: a reference to compare with, or an extrapolation. */
+  /** What was not measured: a reference to compare with. */
   readonly dashed?: boolean;
 }
 

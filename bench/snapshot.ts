@@ -52,7 +52,7 @@ export function snapshot(scale: Scale): Promise<Section> {
       name: 'snapshot',
       title: 'Loading, verifying and repairing a table',
       about: `A table of ${rows.toLocaleString('en-US')} rows and ten columns from PostgreSQL into a DuckLake: by DuckDB's own \`CREATE TABLE AS\` (a table), and by the first load of a tracked
-table (its state and its typed log). Then a verification of every value, and the repair of ${LOST.toLocaleString('en-US')} rows that the state has lost. All are single-shot, in turns.`,
+table (its state and its typed log). Then a verification of every value, and the repair of ${LOST.toLocaleString('en-US')} rows that the state has lost. They take turns.`,
       figures: [time, speed, { name: 'Highest RSS of a daemon that loads it', unit: 'MB', sides: { snapshot: [rssMb] } }],
       charts: [barChart('snapshot', 'Time to load, verify and repair a table, ms', time)],
       goals: [

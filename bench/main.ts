@@ -24,6 +24,7 @@ async function run(chosen: readonly string[], { quick = false, out }: { quick?: 
   const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
   const common = { scale, command, commit: thisCommit(), machine: thisMachine() } as const;
   const began = performance.now();
+  const done: string[] = [];
   for (const [name, suite] of Object.entries(SUITES)) {
     if (!chosen.includes(name)) continue;
     process.stderr.write(`${name} … `);
@@ -33,6 +34,7 @@ async function run(chosen: readonly string[], { quick = false, out }: { quick?: 
       const seconds = Math.round((performance.now() - started) / 1000);
       await writeRun(folder, { section, ...common, date: new Date().toISOString(), seconds });
       await writeReport(folder, await readRuns(folder, NAMES));
+      done.push(name);
       process.stderr.write(`${seconds} s\n`);
     } catch (error) {
       process.stderr.write('failed\n');
@@ -42,6 +44,6 @@ async function run(chosen: readonly string[], { quick = false, out }: { quick?: 
   }
   process.stderr.write(`${Math.round((performance.now() - began) / 1000)} s in all\n`);
   const runs = await readRuns(folder, NAMES);
-  console.log(renderGoals(runs.filter(({ section }) => chosen.includes(section.name))));
+  console.log(renderGoals(runs.filter(({ section }) => done.includes(section.name))));
   console.log(`\nReport: ${relative(process.cwd(), join(folder, 'README.md'))}`);
 }

@@ -136,6 +136,8 @@ export async function peakOfDaemon(lab: Lab): Promise<number> {
 /** Do `work` beside a daemon, a process of its own, from when it leads. The lab's own composition is closed for it, for good. */
 export async function withDaemon<T>(lab: Lab, { interval = '1s' }, work: (pid: number) => Promise<T>): Promise<T> {
   await lab.composition[Symbol.asyncDispose]();
+  // The session of who led before ends a moment after its process.
+  while (await isLed(lab.sql)) await sleep(20);
   const child = spawnDaemon(lab, [], { SLUICE_BATCH_INTERVAL: interval });
   const ended = once(child, 'exit');
   try {

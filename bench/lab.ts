@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,21 +15,33 @@ import { connect, install, type Sql, track } from '../src/source/index.ts';
 import { freshDatabase, startPostgres, type TestPostgres } from '../test/support/postgres.ts';
 import { peakMb } from './profile.ts';
 
+export { median, quantile } from './stats.ts';
+
 /** A source with schema audit and a DuckLake with its catalog in PostgreSQL, both on one server as it would be set up for real use. */
 export interface Lab {
   readonly server: TestPostgres;
   readonly url: string;
+  /** Database of the lake's catalog. */
+  readonly catalogUrl: string;
   readonly sql: Sql;
   /** Folder of sluice.yaml and of the lake's data. */
   readonly folder: string;
   readonly composition: Composition;
 }
 
-/** Build one, hand it to `work`, tear it down. */
+/** Build one on a server of its own, hand it to `work`, tear it down. */
 export async function withLab<T>(work: (lab: Lab) => Promise<T>): Promise<T> {
-  await using server = await startPostgres(18, {
-    settings: { fsync: 'on', full_page_writes: 'on', shared_buffers: '512MB', max_wal_size: '8GB' },
-  });
+  await using server = await startServer();
+  return await withLabOn(server, work);
+}
+
+/** A server as it would be set up for real use. */
+export function startServer(): Promise<TestPostgres> {
+  return startPostgres(18, { settings: { fsync: 'on', full_page_writes: 'on', shared_buffers: '512MB', max_wal_size: '8GB' } });
+}
+
+/** The same on a server that other labs may use too. */
+export async function withLabOn<T>(server: TestPostgres, work: (lab: Lab) => Promise<T>): Promise<T> {
   const database = await freshDatabase(server);
   const catalog = await freshDatabase(server);
   const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
@@ -43,7 +55,7 @@ export async function withLab<T>(work: (lab: Lab) => Promise<T>): Promise<T> {
     );
     return await withTempDirectory(loadConfig({ file, env: process.env, cwd: folder, flags: {} }), async (config) => {
       await using composition = await compose({ config, log: pino({ level: 'silent' }), places: placesFor(config) });
-      return await work({ server, url: database.url, sql, folder, composition });
+      return await work({ server, url: database.url, catalogUrl: catalog.url, sql, folder, composition });
     });
   } finally {
     await sql.end({ timeout: 1 });
@@ -82,15 +94,6 @@ export async function trackTable(sql: Sql, name: string): Promise<void> {
   await track(sql, [{ schema: 'public', name }]);
 }
 
-export function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
-}
-
-export function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
-}
-
 /** Milliseconds that `work` took. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
@@ -98,20 +101,69 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - started;
 }
 
-/** The highest RSS (MB) of a daemon that drains what waits. */
-export async function peakOfDaemon({ folder, composition }: Lab): Promise<number> {
-  // Ours leads.
-  await composition[Symbol.asyncDispose]();
-  const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-  const child: ChildProcess = spawn(process.execPath, [main, 'run', '--once'], { cwd: folder, stdio: 'ignore' });
+/** Wall clock and CPU of this process, in milliseconds, that `work` took. */
+export async function spent(work: () => Promise<unknown>): Promise<{ ms: number; cpuMs: number }> {
+  const before = process.cpuUsage();
+  const ms = await timed(work);
+  const { user, system } = process.cpuUsage(before);
+  return { ms, cpuMs: (user + system) / 1000 };
+}
+
+/** Bytes of the lake's files; its catalog is not counted. */
+export async function lakeBytes({ folder }: Lab): Promise<number> {
+  const entries = await readdir(join(folder, 'lake'), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** The highest RSS (MB) of a daemon of its own that drains what waits. The lab's own composition is closed for it, for good. */
+export async function peakOfDaemon(lab: Lab): Promise<number> {
+  await lab.composition[Symbol.asyncDispose]();
+  const child = spawnDaemon(lab, ['--once']);
   const ended = once(child, 'exit');
   let peak = 0;
   // VmHWM is the process's own highest, so only what it grows in its last 50 ms is missed.
-  while (child.exitCode === null && child.signalCode === null) {
+  while (isRunning(child)) {
     const now = peakMb(child.pid);
     if (!Number.isNaN(now)) peak = Math.max(peak, now);
     await Promise.race([ended, sleep(50)]);
   }
   if (child.exitCode !== 0) throw new Error(`the daemon ended with ${child.exitCode}`);
   return peak;
+}
+
+/** Do `work` beside a daemon, a process of its own, from when it leads. The lab's own composition is closed for it, for good. */
+export async function withDaemon<T>(lab: Lab, { interval = '1s' }, work: (pid: number) => Promise<T>): Promise<T> {
+  await lab.composition[Symbol.asyncDispose]();
+  // The session of who led before ends a moment after its process.
+  while (await isLed(lab.sql)) await sleep(20);
+  const child = spawnDaemon(lab, [], { SLUICE_BATCH_INTERVAL: interval });
+  const ended = once(child, 'exit');
+  try {
+    while (!(await isLed(lab.sql))) {
+      if (!isRunning(child)) throw new Error(`the daemon ended with ${child.exitCode ?? child.signalCode}`);
+      await sleep(50);
+    }
+    return await work(child.pid as number);
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+function spawnDaemon({ folder }: Lab, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+  return spawn(process.execPath, [main, 'run', ...args], { cwd: folder, stdio: 'ignore', env: { ...process.env, ...env } });
+}
+
+function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
+}
+
+async function isLed(sql: Sql): Promise<boolean> {
+  const [row] = await sql<{ led: boolean }[]>`
+    SELECT EXISTS (SELECT FROM pg_locks k JOIN pg_database d ON d.oid = k.database AND d.datname = current_database()
+      WHERE k.locktype = 'advisory' AND k.granted) AS led`;
+  return row?.led === true;
 }

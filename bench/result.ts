@@ -33,7 +33,14 @@ export interface Chart {
   readonly x: { readonly label: string; readonly log?: boolean };
   readonly y: { readonly label: string; readonly log?: boolean };
   /** x is a number on lines, a name on bars. */
-  readonly series: readonly { readonly name: string; readonly points: readonly (readonly [number | string, number])[] }[];
+  readonly series: readonly Series[];
+}
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly (readonly [number | string, number])[];
+  /** What was not measured: a reference to compare with. */
+  readonly dashed?: boolean;
 }
 
 /** What a figure should hold. */
@@ -45,6 +52,9 @@ export interface Goal {
   /** One value a round; the median counts. */
   readonly values: readonly number[];
 }
+
+/** What `npm run bench` calls by name. */
+export type Suite = (scale: Scale) => Promise<Section>;
 
 /** How much is measured: `quick` ends in about two minutes over all suites and shows only that everything runs. */
 export type Scale = 'quick' | 'full';

@@ -3,5 +3,5 @@ CREATE OR REPLACE FUNCTION audit.capture_entry(tracked audit.tracked_table) RETU
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT jsonb_build_object('table_id', tracked.table_id, 'rules', tracked.rules, 'attnums_of', tracked.attnums_of, 'context', tracked.context)::text
+  SELECT jsonb_build_object('table_id', tracked.table_id, 'rules', tracked.rules, 'attnums_of', tracked.attnums_of, 'context', tracked.context, 'capture', tracked.capture)::text
 $$;

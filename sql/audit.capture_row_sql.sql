@@ -1,104 +1,109 @@
--- The body of audit.capture_<id> for a partitioned table: an AFTER ROW trigger function; PostgreSQL clones the trigger onto every partition, also
--- later ones, so that changes made to a partition directly are seen too. For what is common see audit.capture_statement_sql.
--- Order: here the letters are pushed on the root and on the partitions that existed at track, and taken off by audit.capture_end.
--- Any capital, or a changed key: read again. No letter at all: a partition that came after track is changed directly, so read again as well.
--- A row that moves to another partition arrives as DELETE and INSERT, in the order in which PostgreSQL made room for it.
-CREATE OR REPLACE FUNCTION audit.capture_row_sql(tracked audit.tracked_table) RETURNS text
-LANGUAGE sql STABLE
+-- The body of a capture function that is called for each row of one kind of change: AFTER ROW triggers, which PostgreSQL clones onto every partition, also
+-- later ones, so that changes made to a partition directly are seen too.
+--   op  I, U or D
+--
+-- Order. All row triggers of a statement fire when it ends, in the order in which it changed its rows; but a statement inside it (an application trigger, a
+-- function in SET or VALUES, a cascade) has ended before, and is logged, though it may have changed the same rows later. So a change is logged only while
+-- it is the truth. The trigger gets the row version as it is stored now: xmax 0 says that nobody has touched it since, so it is what its key has, whatever was
+-- logged before. Another xmax is one that was changed again, which logs itself, or only locked (SELECT FOR UPDATE, foreign keys): then the table tells whether
+-- the version is still there. A deletion, of a row or of an old key, is logged if the table has no row of that key. No state is kept, so a rolled-back
+-- savepoint leaves none behind.
+--
+-- Schema changes. A static statement that names the table, its key or a column of it fails once that is renamed, so none is reached unless audit.layout says
+-- that all is as it was; the check stands alone, for PL/pgSQL looks up the columns of a condition when it plans it. Otherwise keys are read again by dynamic
+-- SQL, which names what is there now. That may fail (the right to read was revoked, row level security was switched on): then the change is logged as it
+-- came, and audit.fault notes it for audit.status. Failures of the transaction itself (class 40) and cancellation go through.
+--
+-- Names. To pin search_path costs as much as an eighth to a fifth of all that capture costs (measured in instructions, PostgreSQL 18 and 15), with each row. So
+-- what runs for almost every change names the schema of all that it uses; only the rest pins it, and row_security, so that hidden rows are an error.
+--
+-- Variables are named through the block's label where a statement might take them for a column of the table.
+CREATE OR REPLACE FUNCTION audit.capture_row_sql(tracked audit.tracked_table, op text) RETURNS text
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT format($body$
-<<sluice>>
 DECLARE
-  stack text := coalesce(current_setting('sluice.t%1$s', true), '');
-  dirty boolean := stack = '' OR stack <> lower(stack);
-  image json;
-  hash_key bytea;
-  context json;
-BEGIN%2$s
-  IF NOT dirty AND %3$s THEN
-    IF %4$s THEN
-      IF TG_OP = 'UPDATE' THEN
-        dirty := %5$s;
-      END IF;
-    ELSE
-      dirty := true;
-    END IF;
-  END IF;
-
-  IF NOT dirty THEN
-    IF TG_OP = 'DELETE' THEN
-      image := %6$s;
-    ELSE
-      image := %7$s;
-    END IF;
-    IF image IS NOT NULL THEN
-      INSERT INTO audit.cdc (cdc_op, table_id, data%8$s) VALUES (left(TG_OP, 1)::"char", %1$s, sluice.image%9$s);
-    END IF;
-  END IF;
-
-  IF dirty OR current_setting('sluice.too_large', true) = 'yes' THEN
+  keyed boolean := audit.same_key_sql(tracked, 't', 'OLD') IS NOT NULL;
+  ruled boolean := audit.has_rules(tracked.rules);
+  rec text := CASE op WHEN 'D' THEN 'OLD' ELSE 'NEW' END;
+  small text := 'pg_catalog.pg_column_size(%s) OPERATOR(pg_catalog.<=) 131072';
+  layout text := CASE WHEN keyed OR ruled THEN audit.layout_is_sql(tracked) ELSE 'true' END;
+  into_buffer text := format('INSERT INTO audit.cdc (cdc_op, table_id, data%s)', CASE WHEN tracked.context THEN ', context' END);
+  with_context text := CASE WHEN tracked.context THEN ', sluice.context' ELSE '' END;
+  newest text := 'NEW.xmax OPERATOR(pg_catalog.=) ''0''::pg_catalog.xid';
+  gone text := format('NOT EXISTS (SELECT FROM %s t WHERE %s)', tracked.relid, audit.same_key_sql(tracked, 't', 'OLD'));
+  there text := format('%s OR EXISTS (SELECT FROM %s t WHERE %s AND t.ctid OPERATOR(pg_catalog.=) NEW.ctid AND t.tableoid OPERATOR(pg_catalog.=) TG_RELID)',
+    newest, tracked.relid, audit.same_key_sql(tracked, 't', 'NEW'));
+  -- Without rules and for a row that nobody has touched since: almost every change there is.
+  at_once text := format('%s VALUES (%L, %s, pg_catalog.row_to_json(NEW)%s)', into_buffer, op, tracked.table_id, with_context);
+  untouched text := concat_ws(' AND ', CASE WHEN keyed THEN newest END, format(small, 'NEW'), audit.types_are_sql(tracked));
+  -- Where the condition holds; an image that is null is too large, which audit.row_json tells by a setting. OFFSET 0 keeps it from being made twice.
+  logged text := format('%s SELECT %%L::pg_catalog."char", %s, s.image%s FROM (SELECT %%s AS image WHERE %%s OFFSET 0) s WHERE s.image IS NOT NULL',
+    into_buffer, tracked.table_id, with_context);
+  flagged text := 'coalesce(pg_catalog.current_setting(''sluice.too_large'', true) OPERATOR(pg_catalog.=) ''yes'', false)';
+  values_of text := audit.capture_values_sql(tracked);
+BEGIN
+  RETURN concat(
+    E'\n<<sluice>>\nDECLARE\n  hash_key pg_catalog.bytea;\n  context pg_catalog.json;\nBEGIN',
+    CASE WHEN ruled THEN ''
+      WHEN op = 'I' OR op = 'U' AND NOT keyed THEN format(E'\n  IF %s THEN%s\n    %s;\n    RETURN NULL;\n  END IF;', untouched, values_of, at_once)
+      WHEN op = 'U' THEN format(E'\n  IF %s THEN\n    IF %s AND %s THEN%s\n      %s;\n      RETURN NULL;\n    END IF;\n  END IF;', layout, untouched, audit.key_kept_sql(tracked), values_of, at_once) END,
+    E'\n  DECLARE\n    old_too_large pg_catalog.bool := false;\n    too_large pg_catalog.bool := false;\n',
+    format(E'  BEGIN\n    IF %s THEN%s', layout, replace(values_of, E'\n  ', E'\n    ')),
+    CASE WHEN op = 'U' AND keyed THEN format(E'\n      IF NOT (%s) THEN\n        %s;\n        old_too_large := NOT FOUND AND %s;\n      END IF;',
+      audit.key_kept_sql(tracked), format(logged, 'D', audit.row_image_sql(tracked, 'OLD'), gone), flagged) END,
+    format(E'\n      %s;\n      too_large := NOT FOUND AND %s;\n      IF NOT old_too_large AND NOT too_large THEN\n        RETURN NULL;\n      END IF;\n    END IF;',
+      format(logged, op, audit.row_image_sql(tracked, rec), CASE WHEN NOT keyed THEN 'true' WHEN op = 'D' THEN gone ELSE there END), flagged),
+    format($body$
     DECLARE
-      entry audit.tracked_table := jsonb_populate_record(NULL::audit.tracked_table, %10$L);
-      op text := left(TG_OP, 1);
-      again text;
+      path pg_catalog.text := pg_catalog.current_setting('search_path');
+      security pg_catalog.text := pg_catalog.current_setting('row_security');
+      entry audit.tracked_table;
+      again pg_catalog.text;
     BEGIN
-      entry.relid := coalesce((SELECT tracked.relid FROM audit.tracked_table tracked WHERE tracked.table_id = %1$s), pg_partition_root(TG_RELID), TG_RELID);
-      IF dirty THEN
+      PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), pg_catalog.set_config('row_security', 'off', true);%3$s
+      entry := jsonb_populate_record(NULL::audit.tracked_table, %1$L);
+      entry.relid := coalesce((SELECT tracked.relid FROM audit.tracked_table tracked WHERE tracked.table_id = %2$s), pg_partition_root(TG_RELID), TG_RELID);
+      IF NOT old_too_large AND NOT too_large THEN
         BEGIN
-          again := audit.reread_sql(entry, 'SELECT ($3).*');
+          again := audit.reread_sql(entry, %7$L);
           IF again IS NOT NULL THEN
-            IF TG_OP <> 'INSERT' THEN
-              EXECUTE again USING hash_key, context, OLD;
-            END IF;
-            IF TG_OP <> 'DELETE' THEN
-              EXECUTE again USING hash_key, context, NEW;
-            END IF;
+            EXECUTE again USING hash_key, context, %5$s;
           END IF;
         EXCEPTION
           WHEN transaction_rollback THEN
             RAISE;
           WHEN OTHERS THEN
             again := NULL;
-            PERFORM audit.note_fault(%1$s, SQLSTATE);
+            PERFORM audit.note_fault(%2$s, SQLSTATE);
         END;
-        IF again IS NULL AND TG_OP = 'DELETE' THEN
-          EXECUTE audit.log_sql(entry, op, '(SELECT ($3).*) n', '{$1,$2}') USING hash_key, context, OLD;
-        ELSIF again IS NULL THEN
-          EXECUTE audit.log_sql(entry, op, '(SELECT ($3).*) n', '{$1,$2}') USING hash_key, context, NEW;
+        IF again IS NULL THEN
+          EXECUTE audit.log_sql(entry, %4$L, '(SELECT ($3).*) n', '{$1,$2}') USING hash_key, context, %6$s;
         END IF;
+        too_large := current_setting('sluice.too_large', true) = 'yes';
       END IF;
-      IF current_setting('sluice.too_large', true) = 'yes' THEN
-        PERFORM set_config('sluice.too_large', '', true);
-        IF again IS NOT NULL THEN
-          again := audit.large_rows_sql(entry, 'U', audit.reread_sql(entry, 'SELECT ($3).*', true));
-          IF TG_OP <> 'INSERT' THEN
-            EXECUTE again USING hash_key, context, OLD;
-          END IF;
-          IF TG_OP <> 'DELETE' THEN
-            EXECUTE again USING hash_key, context, NEW;
-          END IF;
-        ELSIF TG_OP = 'DELETE' THEN
-          EXECUTE audit.large_rows_sql(entry, op, '(SELECT ($3).*) r') USING hash_key, context, OLD;
-        ELSE
-          EXECUTE audit.large_rows_sql(entry, op, '(SELECT ($3).*) r') USING hash_key, context, NEW;
-        END IF;
+      PERFORM set_config('sluice.too_large', '', true);
+      IF too_large AND again IS NOT NULL THEN
+        again := audit.large_rows_sql(entry, 'U', audit.reread_sql(entry, %7$L, true));
+        EXECUTE again USING hash_key, context, %5$s;
+      ELSIF too_large THEN
+        EXECUTE audit.large_rows_sql(entry, %4$L, '(SELECT ($3).*) r') USING hash_key, context, %6$s;
       END IF;
+      IF old_too_large THEN
+        EXECUTE audit.large_rows_sql(entry, 'D', '(SELECT ($3).*) r') USING hash_key, context, OLD;
+      END IF;
+      PERFORM set_config('row_security', security, true), set_config('search_path', path, true);
+      RETURN NULL;
     END;
-  END IF;
-  RETURN NULL;
+  END;
 END
 $body$,
-    tracked.table_id,
-    audit.capture_values_sql(tracked),
-    CASE WHEN audit.has_rules(tracked.rules) THEN 'true' ELSE $c$TG_OP = 'UPDATE'$c$ END,
-    audit.layout_is_sql(tracked),
-    -- Byte by byte: 1.0 and 1.00 are two keys. For the constant see audit.row_image_sql.
-    coalesce((SELECT format('%L::regclass IS NOT NULL AND record_image_ne(ROW(%s), ROW(%s))', tracked.relid::oid::text, string_agg(format('OLD.%I', k.name), ', '), string_agg(format('NEW.%I', k.name), ', '))
-              FROM audit.key_columns(tracked) k HAVING count(*) > 0), 'false'),
-    audit.row_image_sql(tracked, 'OLD'),
-    audit.row_image_sql(tracked, 'NEW'),
-    CASE WHEN tracked.context THEN ', context' END,
-    CASE WHEN tracked.context THEN ', sluice.context' END,
-    audit.capture_entry(tracked))
+      audit.capture_entry(tracked),
+      tracked.table_id,
+      replace(values_of, E'\n  ', E'\n    '),
+      op,
+      CASE op WHEN 'I' THEN 'NEW' WHEN 'U' THEN 'OLD, NEW' ELSE 'OLD' END,
+      rec,
+      CASE op WHEN 'U' THEN 'SELECT ($3).* UNION ALL SELECT ($4).*' ELSE 'SELECT ($3).*' END));
+END
 $$;

@@ -6,7 +6,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT format(
-    'INSERT INTO audit.cdc (cdc_op, table_id, data%s) SELECT %L::"char", %s, row_to_json(s.*)%s'
+    'INSERT INTO audit.cdc (cdc_op, table_id, data%s) SELECT %L::"char", %s, audit.row_json(s.*)%s'
     || ' FROM (SELECT %s json_strip_nulls(json_build_object(%s)) AS "_sluice_too_large" FROM (SELECT %s FROM %s OFFSET 0) r'
     || ' WHERE pg_column_size(r.*) > 131072 AND audit.row_json(r.*) IS NULL) s',
     CASE WHEN tracked.context THEN ', context' END, op, tracked.table_id, CASE WHEN tracked.context THEN ', $2' END,

@@ -1,4 +1,5 @@
--- What a capture function relies on: the table's key and, where the table has rules, its columns. The function that audit.refresh makes compares
+-- What a capture function relies on: the table's key and, where the table has rules, its columns; where it looks into the table, its name too, and that it may.
+-- The function that audit.refresh makes compares
 -- this with what it was then; where they differ, it takes the way that names no column. NULL: nothing is known.
 --
 -- IMMUTABLE is a white lie with a purpose: capture calls this with the table as a regclass constant, so PostgreSQL evaluates it when it plans that
@@ -17,16 +18,23 @@ AS $$
 DECLARE
   tracked audit.tracked_table;
   key_index pg_index;
-  parts text;
+  parts text := '';
 BEGIN
   SELECT * INTO tracked FROM audit.tracked_table t WHERE t.table_id = tid AND t.relid = rel;
   IF tracked.table_id IS NULL THEN
     RETURN NULL;
-  ELSIF tracked.rules <> '{}' THEN
-    RETURN (SELECT json_build_array(
+  END IF;
+  IF tracked.capture = 'row' THEN
+    IF NOT has_table_privilege(rel, 'SELECT') OR row_security_active(rel) THEN
+      RETURN NULL;
+    END IF;
+    parts := rel::text || ',';
+  END IF;
+  IF tracked.rules <> '{}' THEN
+    RETURN parts || (SELECT json_build_array(
       (SELECT json_agg(json_build_array(k.attnum, k.name, k.index::oid, has_table_privilege(k.index::oid, 'SELECT') IS NOT NULL) ORDER BY k.position)
        FROM audit.key_columns(tracked) k),
-      (SELECT json_agg(json_build_array(c.attnum, c.name, c.rule) ORDER BY c.attnum) FROM audit.columns(tracked) c WHERE audit.has_rules(tracked.rules))));
+      (SELECT json_agg(json_build_array(c.attnum, c.name, c.rule) ORDER BY c.attnum) FROM audit.columns(tracked) c WHERE audit.has_rules(tracked.rules))))::text;
   END IF;
   SELECT * INTO key_index FROM pg_index i WHERE i.indrelid = rel AND i.indisprimary AND i.indimmediate AND i.indisvalid;
   IF NOT FOUND THEN
@@ -37,7 +45,7 @@ BEGIN
   ELSIF has_table_privilege(key_index.indexrelid, 'SELECT') IS NULL THEN
     RETURN NULL;
   END IF;
-  parts := key_index.indexrelid::text;
+  parts := parts || key_index.indexrelid::text;
   FOR i IN 0..key_index.indnkeyatts - 1 LOOP
     parts := parts || ',' || quote_ident((pg_identify_object_as_address('pg_class'::regclass, rel, key_index.indkey[i])).object_names[3]);
   END LOOP;

@@ -3,5 +3,5 @@ CREATE OR REPLACE FUNCTION audit.layout_is_sql(tracked audit.tracked_table) RETU
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT format('audit.layout(%s, %L::regclass) = %L', tracked.table_id, tracked.relid::oid::text, audit.layout(tracked.table_id, tracked.relid))
+  SELECT format('audit.layout(%s, %L::pg_catalog.regclass) OPERATOR(pg_catalog.=) %L', tracked.table_id, tracked.relid::oid::text, audit.layout(tracked.table_id, tracked.relid))
 $$;

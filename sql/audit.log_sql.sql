@@ -8,7 +8,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT format('INSERT INTO audit.cdc (cdc_op, table_id, data%s) SELECT %L::"char", %s, s.image%s FROM (SELECT %s AS image FROM %s OFFSET 0) s WHERE s.image IS NOT NULL%s',
-    CASE WHEN tracked.context THEN ', context' END, op, tracked.table_id, CASE WHEN tracked.context THEN ', ' || params[2] END, audit.image_sql('n.*'),
+    CASE WHEN tracked.context THEN ', context' END, op, tracked.table_id, CASE WHEN tracked.context THEN ', ' || params[2] END, audit.image_sql(tracked, 'n.*'),
     CASE WHEN audit.has_rules(tracked.rules) THEN format('(SELECT %s FROM %s OFFSET 0) n', audit.columns_sql(tracked, 'n', params[1]), source) ELSE source END,
     ' AND ' || only_if)
 $$;

@@ -4,7 +4,13 @@
 -- most 1:255 (lz4) and by 1:6 again where JSON escapes it, so a smaller row stays below the limit. Sets sluice.too_large for the calling trigger function.
 CREATE OR REPLACE FUNCTION audit.row_json(image record) RETURNS json
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
+  SET search_path = pg_catalog, pg_temp
+  SET "TimeZone" = 'UTC'
+  SET "DateStyle" = 'ISO, YMD'
+  SET "IntervalStyle" = 'postgres'
+  SET bytea_output = 'hex'
+  SET extra_float_digits = 1
+  SET lc_monetary = 'C'
 AS $$
 DECLARE
   whole json;

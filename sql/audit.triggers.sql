@@ -12,24 +12,21 @@ AS $$
     VALUES ('INSERT', 'i', 'REFERENCING NEW TABLE AS new_rows'),
            ('UPDATE', 'u', 'REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'),
            ('DELETE', 'd', 'REFERENCING OLD TABLE AS old_rows')
-  ), relation (relid, is_root) AS (  -- statement triggers are not cloned to partitions, so each gets its own
-    SELECT t.relid, t.relid = rel FROM audit.partitions(rel) t
+  ), relation (relid) AS (  -- statement triggers are not cloned to partitions, so each gets its own
+    SELECT t.relid FROM audit.partitions(rel) t
     UNION
-    SELECT rel, true
+    SELECT rel
   ), wanted (on_table, trigger_name, definition) AS (
-    SELECT r.relid, 'sluice_begin_' || e.letter, format(
+    SELECT rel, 'sluice_begin_' || e.letter, format(
         'BEFORE %s ON %s FOR EACH STATEMENT WHEN (pg_catalog.set_config(%3$L, coalesce(pg_catalog.current_setting(%3$L, true), '''') || %4$L, true) IS NULL) EXECUTE FUNCTION audit.capture_begin()',
-        e.op, r.relid, 'sluice.t' || tid, e.letter)
-      FROM event e CROSS JOIN relation r
+        e.op, rel, 'sluice.t' || tid, e.letter)
+      FROM event e WHERE kind = 'statement'
     UNION ALL
     SELECT rel, 'sluice_capture_' || e.letter, format('AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_%s()', e.op, rel, e.transition, tid)
       FROM event e WHERE kind = 'statement'
     UNION ALL
-    SELECT rel, 'sluice_capture', format('AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION audit.capture_%s()', rel, tid)
-      WHERE kind = 'row'
-    UNION ALL
-    SELECT r.relid, 'sluice_end_' || e.letter, format('AFTER %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_end(%L)', e.op, r.relid, tid)
-      FROM event e CROSS JOIN relation r WHERE kind = 'row'
+    SELECT rel, 'sluice_capture_' || e.letter, format('AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION audit.capture_%s_%s()', e.op, rel, tid, e.letter)
+      FROM event e WHERE kind = 'row'
     UNION ALL
     SELECT r.relid, 'sluice_truncate', format('AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION audit.capture_truncate(%L)', r.relid, tid)
       FROM relation r

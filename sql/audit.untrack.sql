@@ -1,4 +1,4 @@
--- Stop to capture a table's changes: drops the triggers and the function of this registry entry, keeps what was captured. Safe to run again.
+-- Stop to capture a table's changes: drops the triggers and the functions of this registry entry, keeps what was captured. Safe to run again.
 -- Locks the table ACCESS EXCLUSIVE for an instant. Returns whether it was tracked.
 CREATE OR REPLACE FUNCTION audit.untrack(rel regclass) RETURNS boolean
 LANGUAGE plpgsql
@@ -7,6 +7,7 @@ AS $$
 DECLARE
   gone integer;
   found_trigger record;
+  capture regprocedure;
 BEGIN
   UPDATE audit.tracked_table SET relid = NULL WHERE relid = rel RETURNING table_id INTO gone;
   IF gone IS NULL THEN
@@ -21,7 +22,9 @@ BEGIN
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found_trigger.tgname, found_trigger.on_table);
   END LOOP;
-  EXECUTE format('DROP FUNCTION IF EXISTS audit.capture_%s()', gone);
+  FOR capture IN SELECT f FROM audit.capture_functions(gone) f LOOP
+    EXECUTE format('DROP FUNCTION %s', capture);
+  END LOOP;
   RETURN true;
 END
 $$;

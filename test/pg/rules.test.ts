@@ -115,10 +115,11 @@ describe.each(testVersions())('column rules on PostgreSQL %i', (version) => {
       await run(writer);
       await lab.run(`${nested}; CREATE ROLE blind_${version}; ALTER TABLE t OWNER TO blind_${version}`);
       // A capture function that may not read the table: its owner is a role that owns nothing else.
-      const [{ name } = { name: '' }] = await lab.sql<{ name: string }[]>`SELECT 'capture_' || table_id AS name FROM audit.tracked_table`;
+      const functions = await lab.sql<{ name: string }[]>`SELECT f::text AS name FROM audit.tracked_table t CROSS JOIN LATERAL audit.capture_functions(t.table_id) f`;
+      const each = (command: (name: string) => string) => functions.map(({ name }) => command(name)).join('; ');
       await lab.run(`CREATE ROLE weak_${version}; GRANT USAGE ON SCHEMA audit TO weak_${version}; GRANT ALL ON ALL TABLES IN SCHEMA audit TO weak_${version};
         GRANT USAGE ON SEQUENCE audit.cdc_seq TO weak_${version}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA audit TO weak_${version}; GRANT CREATE ON SCHEMA audit TO weak_${version};
-        ALTER FUNCTION audit.${name}() OWNER TO weak_${version}`);
+        ${each((name) => `ALTER FUNCTION ${name} OWNER TO weak_${version}`)}`);
       try {
         await run(writer);
         await lab.run('ALTER TABLE t RENAME x TO y');
@@ -127,7 +128,7 @@ describe.each(testVersions())('column rules on PostgreSQL %i', (version) => {
         await clean();
       } finally {
         await lab.run(
-          `DROP TABLE t; DROP FUNCTION audit.${name}(); DROP OWNED BY weak_${version}, blind_${version}; DROP ROLE weak_${version}, blind_${version}; DELETE FROM audit.fault`,
+          `DROP TABLE t; ${each((name) => `DROP FUNCTION ${name}`)}; DROP OWNED BY weak_${version}, blind_${version}; DROP ROLE weak_${version}, blind_${version}; DELETE FROM audit.fault`,
         );
       }
     });

@@ -25,10 +25,10 @@ export interface Lab {
   readonly composition: Composition;
 }
 
-/** Build one, hand it to `work`, tear it down. */
-export async function withLab<T>(work: (lab: Lab) => Promise<T>): Promise<T> {
+/** Build one, hand it to `work`, tear it down. `settings` are more of the server's. */
+export async function withLab<T>(work: (lab: Lab) => Promise<T>, settings: Readonly<Record<string, string>> = {}): Promise<T> {
   await using server = await startPostgres(18, {
-    settings: { fsync: 'on', full_page_writes: 'on', shared_buffers: '512MB', max_wal_size: '8GB' },
+    settings: { fsync: 'on', full_page_writes: 'on', shared_buffers: '512MB', max_wal_size: '8GB', ...settings },
   });
   const database = await freshDatabase(server);
   const catalog = await freshDatabase(server);
@@ -52,7 +52,7 @@ export async function withLab<T>(work: (lab: Lab) => Promise<T>): Promise<T> {
 }
 
 /** An engine of its own as the commands open it, with the extensions of the lab's lake and nothing attached. */
-export function withEngineOf<T>({ folder }: Lab, work: (engine: Engine, lake: LakeConfig) => Promise<T>): Promise<T> {
+export function withEngineOf<T>({ folder }: Pick<Lab, 'folder'>, work: (engine: Engine, lake: LakeConfig) => Promise<T>): Promise<T> {
   const config = loadConfig({ file: join(folder, 'sluice.yaml'), env: process.env, cwd: folder, flags: {} });
   return withTempDirectory(config, async ({ memoryLimit, tempDirectory, lake }) => {
     const engine = await openEngine({

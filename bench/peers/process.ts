@@ -26,7 +26,8 @@ export async function run({ file, args, cwd, env }: Command): Promise<Spent> {
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: TIMEOUT_MS,
+    // Not `timeout`, whose timer outlives a command that can't be started.
+    signal: AbortSignal.timeout(TIMEOUT_MS),
     killSignal: 'SIGKILL',
   });
   let printed = '';
@@ -40,11 +41,9 @@ export async function run({ file, args, cwd, env }: Command): Promise<Spent> {
     if (child.pid !== undefined) peakKb = Math.max(peakKb, sampleKb(child.pid));
   }, SAMPLE_MS);
   try {
-    const ended = once(child, 'exit');
-    const closed = once(child, 'close');
-    const [code, signal] = await ended;
-    const seconds = (performance.now() - started) / 1000;
-    await closed;
+    // What it has started may hold its output open for longer than it runs.
+    const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal, seconds: (performance.now() - started) / 1000 }));
+    const [{ code, signal, seconds }] = await Promise.all([exited, once(child, 'close')]);
     if (code !== 0) throw new Error(`${file} ended with ${code ?? signal}:\n${printed}`);
     return { seconds, peakMb: peakKb === 0 ? Number.NaN : Math.round(peakKb / 1024) };
   } finally {

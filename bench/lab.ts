@@ -29,15 +29,17 @@ export interface Lab {
   readonly composition: Composition;
 }
 
-/** Build one on a server of its own, hand it to `work`, tear it down. */
-export async function withLab<T>(work: (lab: Lab) => Promise<T>): Promise<T> {
-  await using server = await startServer();
+/** Build one on a server of its own, hand it to `work`, tear it down. `settings` are more of the server's. */
+export async function withLab<T>(work: (lab: Lab) => Promise<T>, settings: Readonly<Record<string, string>> = {}): Promise<T> {
+  await using server = await startServer(settings);
   return await withLabOn(server, work);
 }
 
 /** A server as it would be set up for real use. */
-export function startServer(): Promise<TestPostgres> {
-  return startPostgres(18, { settings: { fsync: 'on', full_page_writes: 'on', shared_buffers: '512MB', max_wal_size: '8GB' } });
+export function startServer(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
+  return startPostgres(18, {
+    settings: { fsync: 'on', full_page_writes: 'on', shared_buffers: '512MB', max_wal_size: '8GB', ...settings },
+  });
 }
 
 /** The same on a server that other labs may use too. */
@@ -64,7 +66,7 @@ export async function withLabOn<T>(server: TestPostgres, work: (lab: Lab) => Pro
 }
 
 /** An engine of its own as the commands open it, with the extensions of the lab's lake and nothing attached. */
-export function withEngineOf<T>({ folder }: Lab, work: (engine: Engine, lake: LakeConfig) => Promise<T>): Promise<T> {
+export function withEngineOf<T>({ folder }: Pick<Lab, 'folder'>, work: (engine: Engine, lake: LakeConfig) => Promise<T>): Promise<T> {
   const config = loadConfig({ file: join(folder, 'sluice.yaml'), env: process.env, cwd: folder, flags: {} });
   return withTempDirectory(config, async ({ memoryLimit, tempDirectory, lake }) => {
     const engine = await openEngine({

@@ -4,6 +4,7 @@ import { growthBatch } from './growth-batch.ts';
 import { growthState } from './growth-state.ts';
 import { growthTables } from './growth-tables.ts';
 import { idle } from './idle.ts';
+import { peers } from './peers/peers.ts';
 import type { Suite } from './result.ts';
 import { snapshot } from './snapshot.ts';
 import { stalls } from './stalls.ts';
@@ -12,6 +13,7 @@ import { stalls } from './stalls.ts';
 export const SUITES: Readonly<Record<string, Suite>> = {
   delivery,
   snapshot,
+  peers,
   stalls,
   idle,
   'growth-batch': growthBatch,

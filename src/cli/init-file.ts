@@ -32,6 +32,7 @@ tables:${patterns(tables)}
   #   types: { amount: "decimal(30,8)" }   # what a column becomes in the lake: sluice status --types
   #   rename: shop.users               # what it is called in the lake; of many: { table: "shard_*.*", rename: shop.$2_$1 }
   #   evolve: follow                   # or freeze, stop: what happens when its columns change
+  #   capture: row                     # or statement: for a table whose statements change thousands of rows
 
 # The lake: a DuckLake, its catalog in a SQLite file and its Parquet files in a folder. Paths are relative to this file.
 # In production keep the catalog in PostgreSQL: several programs can then read and write at once, and data may lie in S3.

@@ -79,6 +79,8 @@ export interface TableOptions {
   readonly types?: Readonly<Record<string, string>> | undefined;
   /** What the lake does when the table's columns change. */
   readonly evolve?: 'follow' | 'freeze' | 'stop' | undefined;
+  /** How its triggers work: for each row, or for each statement. */
+  readonly capture?: 'row' | 'statement' | undefined;
 }
 
 /** An entry of `tables` with a `rename`. */

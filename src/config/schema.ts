@@ -77,6 +77,7 @@ const table = z.strictObject({
     .optional(),
   types: z.record(z.string(), z.string()).optional(),
   evolve: z.enum(['follow', 'freeze', 'stop']).optional(),
+  capture: z.enum(['row', 'statement']).optional(),
 });
 
 type TableEntry = z.output<typeof table>;

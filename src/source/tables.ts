@@ -59,6 +59,7 @@ export interface TrackOptions {
   readonly mask?: Readonly<Record<string, string>> | undefined;
   readonly types?: Readonly<Record<string, string>> | undefined;
   readonly evolve?: string | undefined;
+  readonly capture?: 'row' | 'statement' | undefined;
 }
 
 export interface TableToTrack extends TableName {

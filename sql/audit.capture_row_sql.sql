@@ -12,7 +12,7 @@
 -- Schema changes. A static statement that names the table, its key or a column of it fails once that is renamed, so none is reached unless audit.layout says
 -- that all is as it was; the check stands alone, for PL/pgSQL looks up the columns of a condition when it plans it. Otherwise keys are read again by dynamic
 -- SQL, which names what is there now. That may fail (the right to read was revoked, row level security was switched on): then the change is logged as it
--- came, and audit.fault notes it for audit.status. Failures of the transaction itself (class 40) and cancellation go through.
+-- came, the old row before the new one, and audit.fault notes it for audit.status. Failures of the transaction itself (class 40) and cancellation go through.
 --
 -- Names. To pin search_path costs as much as an eighth to a fifth of all that capture costs (measured in instructions, PostgreSQL 18 and 15), with each row. So
 -- what runs for almost every change names the schema of all that it uses; only the rest pins it, and row_security, so that hidden rows are an error.
@@ -75,7 +75,7 @@ BEGIN
             RAISE;
           WHEN OTHERS THEN
             again := NULL;
-            PERFORM audit.note_fault(%2$s, SQLSTATE);
+            PERFORM audit.note_fault(%2$s, SQLSTATE);%8$s
         END;
         IF again IS NULL THEN
           EXECUTE audit.log_sql(entry, %4$L, '(SELECT ($3).*) n', '{$1,$2}') USING hash_key, context, %6$s;
@@ -104,6 +104,7 @@ $body$,
       op,
       CASE op WHEN 'I' THEN 'NEW' WHEN 'U' THEN 'OLD, NEW' ELSE 'OLD' END,
       rec,
-      CASE op WHEN 'U' THEN 'SELECT ($3).* UNION ALL SELECT ($4).*' ELSE 'SELECT ($3).*' END));
+      CASE op WHEN 'U' THEN 'SELECT ($3).* UNION ALL SELECT ($4).*' ELSE 'SELECT ($3).*' END,
+      CASE WHEN op = 'U' AND keyed THEN E'\n            EXECUTE audit.log_sql(entry, ''D'', ''(SELECT ($3).*) n'', ''{$1,$2}'') USING hash_key, context, OLD;' END));
 END
 $$;

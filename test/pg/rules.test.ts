@@ -115,7 +115,9 @@ describe.each(testVersions())('column rules on PostgreSQL %i', (version) => {
       await run(writer);
       await lab.run(`${nested}; CREATE ROLE blind_${version}; ALTER TABLE t OWNER TO blind_${version}`);
       // A capture function that may not read the table: its owner is a role that owns nothing else.
-      const functions = await lab.sql<{ name: string }[]>`SELECT f::text AS name FROM audit.tracked_table t CROSS JOIN LATERAL audit.capture_functions(t.table_id) f`;
+      const functions = await lab.sql<
+        { name: string }[]
+      >`SELECT f::text AS name FROM audit.tracked_table t CROSS JOIN LATERAL audit.capture_functions(t.table_id) f`;
       const each = (command: (name: string) => string) => functions.map(({ name }) => command(name)).join('; ');
       await lab.run(`CREATE ROLE weak_${version}; GRANT USAGE ON SCHEMA audit TO weak_${version}; GRANT ALL ON ALL TABLES IN SCHEMA audit TO weak_${version};
         GRANT USAGE ON SEQUENCE audit.cdc_seq TO weak_${version}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA audit TO weak_${version}; GRANT CREATE ON SCHEMA audit TO weak_${version};

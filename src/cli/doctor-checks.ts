@@ -71,6 +71,7 @@ export function checkOptions(table: TrackedColumns, wanted: TrackOptions | undef
     ...(same(rules, wantedRules) ? [] : ['exclude or mask']),
     ...(same(table.types, wanted.types ?? {}) ? [] : ['types']),
     ...(table.evolve === (wanted.evolve ?? 'follow') ? [] : ['evolve']),
+    ...(table.capture === wanted.capture ? [] : ['capture']),
   ];
   if (differ.length === 0) return findings;
   const message = `sluice.yaml has changed what it is tracked with: ${differ.join(', ')}`;

@@ -18,13 +18,15 @@ export interface TrackedColumns extends TableName {
   /** The user's `types:` by column name. */
   readonly types: Readonly<Record<string, string>>;
   readonly evolve: Evolve;
+  /** The user's choice; undefined: what suits the table. */
+  readonly capture?: 'row' | 'statement' | undefined;
 }
 
 interface ColumnsRow extends TableName {
   id: number;
   key: string[] | null;
   columns: unknown;
-  options: { types?: Record<string, string>; evolve?: Evolve };
+  options: { types?: Record<string, string>; evolve?: Evolve; capture?: 'row' | 'statement' };
 }
 
 /** The columns of all tables that are tracked and still there, by schema and name. Needs schema audit. */
@@ -35,5 +37,6 @@ export async function readColumns(sql: Sql): Promise<TrackedColumns[]> {
     columns: parseSourceColumns(columns) as TrackedColumn[],
     types: options.types ?? {},
     evolve: options.evolve ?? 'follow',
+    capture: options.capture,
   }));
 }

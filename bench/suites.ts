@@ -7,10 +7,12 @@ import { idle } from './idle.ts';
 import { peers } from './peers/peers.ts';
 import type { Suite } from './result.ts';
 import { snapshot } from './snapshot.ts';
+import { source } from './source/source.ts';
 import { stalls } from './stalls.ts';
 
 /** All that `npm run bench` measures, in this order; a section has the name of its suite. */
 export const SUITES: Readonly<Record<string, Suite>> = {
+  source,
   delivery,
   snapshot,
   peers,

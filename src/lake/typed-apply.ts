@@ -48,7 +48,7 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   for (const one of ordered) {
     await applyTable(sql, batchId, one);
     // One table's typed changes in memory at a time.
-    await sql.run(`DROP TABLE IF EXISTS ${typedRelation(one.evolution.table)}`);
+    if (one.toType) await sql.run(`DROP TABLE IF EXISTS ${typedRelation(one.evolution.table)}`);
   }
   const evolved = ordered.map(({ evolution }) => evolution).filter((one) => one.changes.length > 0 || one.replaces !== undefined);
   if (evolved.length > 0) {

@@ -1,5 +1,6 @@
 import type { Applied, Batch, SourceIdentity, Staged } from '../model/batch.ts';
 import { SluiceError } from '../model/error.ts';
+import { placeOf, sameName } from '../model/lake-place.ts';
 import type { LakeTable } from '../model/table.ts';
 import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
@@ -45,6 +46,22 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
   const forgetRegistry = () => {
     cached = undefined;
   };
+  /** Where many tables are new they come before anything else is done, in transactions of their own. Returns their ids. */
+  const addTables = async (prepared: readonly TableBatch[], cut: string, source: SourceIdentity): Promise<number[]> => {
+    const free = await session.use('looking up tables', async (sql) => newTables(prepared, await registry(sql)));
+    const ahead = free.length > NEW_TABLES ? free : [];
+    for (let first = 0; first < ahead.length; first += NEW_TABLES) await followTables(ahead.slice(first, first + NEW_TABLES), cut, source);
+    return ahead.map(({ evolution }) => evolution.table.id);
+  };
+  const followTables = (tables: readonly TableBatch[], cut: string, source: SourceIdentity): Promise<void> =>
+    session.write('following schema changes', async (sql, fence) => {
+      fence.check();
+      const batchId = fence.lastBatchId + 1;
+      await applyTables(sql, batchId, tables);
+      await writeQuiet(sql, batchId, 'schema', cut, source);
+      await moveAnchor(sql, batchId);
+      return { value: undefined, lastBatchId: batchId };
+    });
   const loads = openLoads({ engine, session, config, rows, registry, forgetRegistry, filePages });
   return {
     loads,
@@ -68,26 +85,26 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
         return [...new Set([...Object.keys(changes), ...differing.map(([id]) => id)].map(Number))];
       }),
     follow: async (cut, tables, source) => {
-      const prepared = await session.use('following schema changes', async (sql) => {
-        await stageNothing(sql);
-        return prepareTables(sql, await registry(sql), tables, {}, session.seen);
-      });
-      const changed = prepared.filter(({ evolution }) => evolution.changes.length > 0);
-      if (changed.length === 0) return 0;
-      return session.write('following schema changes', async (sql, fence) => {
-        fence.check();
-        const batchId = fence.lastBatchId + 1;
-        await applyTables(sql, batchId, changed);
-        await writeQuiet(sql, batchId, 'schema', cut, source);
-        await moveAnchor(sql, batchId);
-        return { value: changed.length, lastBatchId: batchId };
-      });
+      const prepare = async () => {
+        const prepared = await session.use('following schema changes', async (sql) => {
+          await stageNothing(sql);
+          return prepareTables(sql, await registry(sql), tables, {}, session.seen);
+        });
+        return prepared.filter(({ evolution }) => evolution.changes.length > 0);
+      };
+      let changed = await prepare();
+      const added = await addTables(changed, cut, source);
+      if (added.length > 0) changed = await prepare();
+      if (changed.length > 0) await followTables(changed, cut, source);
+      return added.length + changed.length;
     },
     apply: async (batch, staged, tables, source) => {
       const started = performance.now();
-      const prepared = await session.use('preparing', async (sql) =>
-        prepareTables(sql, await registry(sql), tables, staged.contents.changes, session.seen),
-      );
+      const prepare = () =>
+        session.use('preparing', async (sql) => prepareTables(sql, await registry(sql), tables, staged.contents.changes, session.seen));
+      let prepared = await prepare();
+      const added = await addTables(prepared, batch.cut, source);
+      if (added.length > 0) prepared = await prepare();
       const applied = await withOneThread(engine, (onOneThread) =>
         session.write(`applying batch ${batch.id}`, async (sql, fence) => {
           const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
@@ -100,7 +117,8 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
             );
           }
           fence.check();
-          const value = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, onOneThread);
+          const { changed, quiet, ...done } = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, onOneThread);
+          const value = { ...done, changed: [...added, ...changed], quiet: quiet && added.length === 0 };
           return { value, lastBatchId: value.batchId };
         }),
       );
@@ -150,6 +168,21 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
         };
       }),
   };
+}
+
+/**
+ * New tables in one transaction. DuckLake's commit takes more than twice as long for twice as many: 0.3 s for 100, 17 s for 1,000.
+ */
+const NEW_TABLES = 100;
+
+/** Those that are nothing but new, and whose place nobody has to leave first. */
+function newTables(prepared: readonly TableBatch[], registry: readonly LakeTable[]): TableBatch[] {
+  return prepared
+    .filter(({ evolution: { table, changes }, displaced }) => {
+      const isNew = changes.length === 1 && changes[0]?.change === 'table_added' && displaced === undefined;
+      return isNew && sameName(placeOf(table.wanted, registry), table.lake);
+    })
+    .map(({ evolution }) => ({ evolution, truncates: [], unable: [] }));
 }
 
 const FIND = 'SELECT batch_uuid, batch_id, "rows", first_seq, last_seq FROM lake.sluice.batch WHERE batch_uuid = $batch_uuid::UUID';

@@ -19,14 +19,21 @@ export function sinceOf({ table, batchId }: OpenLoad): number {
   return table.held?.since ?? Number(batchId) + 1;
 }
 
-/** Ask for a load, in the lake's transaction. By default it is of all rows, and nobody waits for it: see load_request.sql. */
-export async function requestLoad(
-  sql: Sql,
-  { id, tableId, mode, sample = null, gapId = null }: Pick<LoadRequest, 'tableId' | 'mode'> & Partial<LoadRequest>,
-  asked = false,
-): Promise<void> {
-  const params = { load_id: id ?? randomUUID(), table_id: tableId, mode, sample, gap_id: gapId, asked };
-  await sql.run(statement('load_request'), params);
+/** A load to ask for. By default it is of all rows, and nobody waits for it: see load_request.sql. */
+export type WantedLoad = Pick<LoadRequest, 'tableId' | 'mode'> & Partial<LoadRequest> & { readonly asked?: boolean };
+
+/** Ask for loads, in the lake's transaction: of each table and mode one, of those that nobody waits for. */
+export async function requestLoads(sql: Sql, wanted: readonly WantedLoad[]): Promise<void> {
+  if (wanted.length === 0) return;
+  const loads = wanted.map(({ id = randomUUID(), tableId, mode, sample = null, gapId = null, asked = false }) => ({
+    load_id: id,
+    table_id: tableId,
+    mode,
+    sample,
+    gap_id: gapId,
+    asked,
+  }));
+  await sql.run(statement('load_request'), { loads: JSON.stringify(loads) });
 }
 
 /** What a comparison has seen of the source so far: of each row its key, its hash and its place. It spills, and goes with the engine. */

@@ -9,7 +9,7 @@ import { compareRows, completeCompare, keepSeen, prepareCompare } from './load-c
 import { DataFile, type FileTarget, findFileTarget } from './load-files.ts';
 import { completeFill, fill, forgetFill, prepareFill } from './load-fill.ts';
 import { mine, Read } from './load-read.ts';
-import { requestLoad, SEEN } from './load-sql.ts';
+import { requestLoads, SEEN } from './load-sql.ts';
 import { full, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
@@ -103,13 +103,12 @@ export function openLoads({ engine, session, config, rows, registry, forgetRegis
 
     request: async (wanted) => {
       if (wanted.length === 0) return;
+      const asked = wanted.map((one) => ({ ...one, asked: one.gapId === null }));
+      const adopting = asked.filter(({ asked, mode }) => asked && mode !== 'verify');
       await changing('requesting loads', async (sql) => {
-        for (const request of wanted) {
-          const asked = request.gapId === null;
-          const { id, tableId, mode } = request;
-          if (asked && mode !== 'verify') await sql.run(statement('load_adopt'), { load_id: id, table_id: tableId });
-          await requestLoad(sql, request, asked);
-        }
+        const loads = adopting.map(({ id, tableId }) => ({ load_id: id, table_id: tableId }));
+        if (loads.length > 0) await sql.run(statement('load_adopt'), { loads: JSON.stringify(loads) });
+        await requestLoads(sql, asked);
       });
     },
 

@@ -26,24 +26,24 @@ export async function readRegistry(sql: Sql, lake = 'lake'): Promise<LakeTable[]
 export async function register(sql: Sql, tables: readonly LakeTable[]): Promise<void> {
   if (tables.length === 0) return;
   await sql.run(`DELETE FROM lake.sluice."table" WHERE table_id IN (${tables.map(({ id }) => id).join(', ')})`);
-  for (const table of tables) {
-    await sql.run(statement('register'), {
-      table_id: table.id,
-      relid: table.relid,
-      source_schema: table.source.schema,
-      source_name: table.source.name,
-      lake_schema: table.lake.schema,
-      lake_name: table.lake.name,
-      wanted_schema: table.wanted.schema,
-      wanted_name: table.wanted.name,
-      columns: JSON.stringify(table.columns),
-      left: JSON.stringify(table.left),
-      key: table.key === null ? null : JSON.stringify(table.key),
-      own: JSON.stringify(table.own),
-      partitions: JSON.stringify(table.partitions),
-      before: table.before === undefined ? null : JSON.stringify(table.before),
-      dropped: table.dropped,
-      held: table.held === undefined ? null : JSON.stringify(table.held),
-    });
-  }
+  const json = (value: unknown) => (value === undefined || value === null ? null : JSON.stringify(value));
+  const rows = tables.map((table) => ({
+    table_id: table.id,
+    relid: table.relid,
+    source_schema: table.source.schema,
+    source_name: table.source.name,
+    lake_schema: table.lake.schema,
+    lake_name: table.lake.name,
+    wanted_schema: table.wanted.schema,
+    wanted_name: table.wanted.name,
+    columns: json(table.columns),
+    left: json(table.left),
+    key: json(table.key),
+    own: json(table.own),
+    partitions: json(table.partitions),
+    before: json(table.before),
+    dropped: table.dropped,
+    held: json(table.held),
+  }));
+  await sql.run(statement('register'), { tables: JSON.stringify(rows) });
 }

@@ -5,7 +5,7 @@ import type { SchemaStep } from '../model/schema-history.ts';
 import type { LakeTable } from '../model/table.ts';
 import { alterTable, makeHistory } from './ddl.ts';
 import type { Sql } from './engine.ts';
-import { requestLoad } from './load-sql.ts';
+import { requestLoads } from './load-sql.ts';
 import { full, type Place, placesOf } from './places.ts';
 import { prepareTable } from './prepare.ts';
 import { readRegistry } from './registry.ts';
@@ -207,7 +207,7 @@ export class Replay {
       // The watermark adds up by how many rows the state grew; batches that met a damaged state counted wrong.
       if (rows !== null) await sql.run(statement('rebuilt_rows'), { table_id: table.id, rows });
       // Should the typed log have been damaged, so are the loaded rows that were taken over from it: only the source has them.
-      if (!table.dropped) await requestLoad(sql, { tableId: table.id, mode: 'compare' });
+      if (!table.dropped) await requestLoads(sql, [{ tableId: table.id, mode: 'compare' }]);
       await fence.touch();
       const { schema, name } = table.lake;
       return { value: { schema, name, changes: this.#changes, rows, losses }, lastBatchId: fence.lastBatchId };

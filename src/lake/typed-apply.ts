@@ -1,10 +1,10 @@
 import type { Truncate } from '../model/batch.ts';
-import type { Evolution } from '../model/evolution.ts';
+import type { Evolution, SchemaChange } from '../model/evolution.ts';
 import type { LakeTable } from '../model/table.ts';
 import { boundCondition } from './bound.ts';
 import { alterHistory, alterTable } from './ddl.ts';
 import type { Sql } from './engine.ts';
-import { requestLoad } from './load-sql.ts';
+import { requestLoads } from './load-sql.ts';
 import { full, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import { ident } from './sql.ts';
@@ -24,7 +24,10 @@ export interface TableBatch {
   readonly displaced?: { readonly id: number; readonly free: number };
 }
 
-/** Schema, typed log and state of every table of the batch, in the lake's transaction. */
+/**
+ * Schema, typed log and state of every table of the batch, in the lake's transaction. What is noted of the tables is one statement for all of them: within a
+ * transaction each statement on a table costs more than the one before, so of 300 new tables the notes alone took 16 s, one by one.
+ */
 export async function applyTables(sql: Sql, batchId: number, tables: readonly TableBatch[]): Promise<void> {
   for (const { displaced } of tables) {
     if (!displaced) continue;
@@ -40,15 +43,18 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   }
   // What is gone first: another table may have come in its place.
   const ordered = [...tables].sort((a, b) => Number(b.evolution.table.dropped) - Number(a.evolution.table.dropped));
+  await noteChanges(sql, batchId, ordered);
+  await noteForLoads(sql, batchId, ordered);
   for (const one of ordered) {
     await applyTable(sql, batchId, one);
     // One table's typed changes in memory at a time.
-    await sql.run(`DROP TABLE IF EXISTS ${typedRelation(one.evolution.table)}`);
+    if (one.toType) await sql.run(`DROP TABLE IF EXISTS ${typedRelation(one.evolution.table)}`);
   }
   const evolved = ordered.map(({ evolution }) => evolution).filter((one) => one.changes.length > 0 || one.replaces !== undefined);
-  for (const [position, evolution] of evolved.entries()) {
-    const params = { batch_id: batchId, position, table_id: evolution.table.id, evolution: JSON.stringify(evolution) };
-    await sql.run(statement('schema_history'), params);
+  if (evolved.length > 0) {
+    // Text within the JSON: parsed as a part of it the numbers in it would be written anew.
+    const evolutions = evolved.map((one, position) => ({ position, table_id: one.table.id, evolution: JSON.stringify(one) }));
+    await sql.run(statement('schema_history'), { batch_id: batchId, evolutions: JSON.stringify(evolutions) });
   }
   const replaced = evolved.flatMap(({ replaces }) => replaces ?? []);
   if (replaced.length > 0) await sql.run(`DELETE FROM lake.sluice."table" WHERE table_id IN (${replaced.join(', ')})`);
@@ -63,51 +69,11 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
 }
 
 async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise<void> {
-  const { evolution, toType, unable } = batch;
-  const { table, changes } = evolution;
+  const { evolution, toType } = batch;
+  const { table } = evolution;
   await alterTable(sql, evolution);
   await alterHistory(sql, evolution);
   const typed = toType && (await typeBatch(sql, batchId, batch, toType));
-  for (const change of changes) {
-    const column = 'column' in change ? change.column.name : null;
-    const from =
-      'from' in change
-        ? typeof change.from === 'string'
-          ? change.from
-          : change.change === 'type_changed'
-            ? change.from.lakeType
-            : change.from.name
-        : null;
-    const to = change.change === 'type_changed' ? ` to ${change.column.lakeType}` : '';
-    await sql.run(statement('schema_change'), {
-      batch_id: batchId,
-      table_schema: table.lake.schema,
-      table_name: table.lake.name,
-      change: change.change,
-      column_name: column,
-      detail: 'partition' in change ? change.partition.name : from === null ? null : `from ${from}${to}`,
-    });
-  }
-  const needsLoad = unable.map(
-    ({ partition }) =>
-      `partition ${partition} was truncated, detached or dropped, and DuckDB does not understand its condition: its rows stay until the table is loaded anew`,
-  );
-  if (typed && changes.some(({ change }) => change === 'key_changed')) {
-    needsLoad.push(
-      'the key was replaced while changes waited: which of them the old key told apart is not known, so rows may be missing or stale',
-    );
-  }
-  for (const detail of needsLoad) {
-    await sql.run(statement('schema_change'), {
-      batch_id: batchId,
-      table_schema: table.lake.schema,
-      table_name: table.lake.name,
-      change: 'needs_load',
-      column_name: null,
-      detail,
-    });
-  }
-  await noteForLoads(sql, batchId, batch, needsLoad.length > 0);
   const grown = await applyChanges(sql, batchId, batch, typed);
   if (table.dropped || !typed) return;
   await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }), {
@@ -124,22 +90,70 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
   });
 }
 
-/** What a batch means for loads of its table: what one at work has read may not be true any more, and rows may have changed that no trigger saw. */
-async function noteForLoads(sql: Sql, batchId: number, { evolution, truncates, unable }: TableBatch, incomplete: boolean): Promise<void> {
-  const { table, changes } = evolution;
-  if (truncates.length + unable.length > 0 || changes.length > 0) {
-    await sql.run(statement('load_disturb'), { table_id: table.id, batch_id: batchId });
+/** Why a table has to be loaded anew after this batch, in the words of sluice.schema_change. */
+function incompleteBy({ evolution: { changes }, toType, unable }: TableBatch): string[] {
+  const why = unable.map(
+    ({ partition }) =>
+      `partition ${partition} was truncated, detached or dropped, and DuckDB does not understand its condition: its rows stay until the table is loaded anew`,
+  );
+  if (toType && changes.some(({ change }) => change === 'key_changed')) {
+    why.push(
+      'the key was replaced while changes waited: which of them the old key told apart is not known, so rows may be missing or stale',
+    );
   }
+  return why;
+}
+
+async function noteChanges(sql: Sql, batchId: number, tables: readonly TableBatch[]): Promise<void> {
+  const changes = tables.flatMap((batch) => {
+    const { table, changes } = batch.evolution;
+    const place = { table_schema: table.lake.schema, table_name: table.lake.name };
+    return [
+      ...changes.map((change) => ({ ...place, ...described(change) })),
+      ...incompleteBy(batch).map((detail) => ({ ...place, change: 'needs_load', column_name: null, detail })),
+    ];
+  });
+  if (changes.length > 0) await sql.run(statement('schema_change'), { batch_id: batchId, changes: JSON.stringify(changes) });
+}
+
+function described(change: SchemaChange): { change: string; column_name: string | null; detail: string | null } {
+  const column = 'column' in change ? change.column.name : null;
+  const from =
+    'from' in change
+      ? typeof change.from === 'string'
+        ? change.from
+        : change.change === 'type_changed'
+          ? change.from.lakeType
+          : change.from.name
+      : null;
+  const to = change.change === 'type_changed' ? ` to ${change.column.lakeType}` : '';
+  const detail = 'partition' in change ? change.partition.name : from === null ? null : `from ${from}${to}`;
+  return { change: change.change, column_name: column, detail };
+}
+
+/** What a batch means for loads of its tables: what one at work has read may not be true any more, and rows may have changed that no trigger saw. */
+async function noteForLoads(sql: Sql, batchId: number, tables: readonly TableBatch[]): Promise<void> {
+  const idsOf = (batches: readonly TableBatch[]) => batches.map(({ evolution }) => evolution.table.id);
+  const disturbed = tables.filter(({ evolution, truncates, unable }) => truncates.length + unable.length + evolution.changes.length > 0);
+  if (disturbed.length > 0) await sql.run(statement('load_disturb'), { table_ids: JSON.stringify(idsOf(disturbed)), batch_id: batchId });
+  const present = tables.filter(({ evolution }) => !evolution.table.dropped);
   // Whatever is asked for fills a state that is held.
-  if (table.held && !table.dropped && changes.length > 0) {
-    const [open] = await sql.rows('SELECT 1 FROM lake.sluice.load WHERE table_id = $id::INTEGER AND done_ts IS NULL LIMIT 1', {
-      id: table.id,
-    });
-    if (!open) await requestLoad(sql, { tableId: table.id, mode: 'fill' });
-  }
+  const held = present.filter(({ evolution }) => evolution.table.held && evolution.changes.length > 0);
+  const open = held.length > 0 ? await sql.rows('SELECT table_id FROM lake.sluice.load WHERE done_ts IS NULL') : [];
+  const asked = new Set(open.map(({ table_id }) => Number(table_id)));
   // ALTER TYPE … USING computes values anew.
-  const unseen = incomplete || changes.some(({ change }) => change === 'needs_load' || change === 'type_changed');
-  if (unseen && !table.held && !table.dropped) await requestLoad(sql, { tableId: table.id, mode: 'compare' });
+  const unseen = present.filter(
+    (batch) =>
+      !batch.evolution.table.held &&
+      (incompleteBy(batch).length > 0 ||
+        batch.evolution.changes.some(({ change }) => change === 'needs_load' || change === 'type_changed')),
+  );
+  await requestLoads(sql, [
+    ...idsOf(held)
+      .filter((id) => !asked.has(id))
+      .map((tableId) => ({ tableId, mode: 'fill' as const })),
+    ...idsOf(unseen).map((tableId) => ({ tableId, mode: 'compare' as const })),
+  ]);
 }
 
 function typeBatch(sql: Sql, batchId: number, { evolution, truncates }: TableBatch, toType: ToType): Promise<Typed> {

@@ -4,6 +4,7 @@ import { growthBatch } from './growth-batch.ts';
 import { growthState } from './growth-state.ts';
 import { growthTables } from './growth-tables.ts';
 import { idle } from './idle.ts';
+import { latency } from './latency.ts';
 import type { Suite } from './result.ts';
 import { snapshot } from './snapshot.ts';
 import { stalls } from './stalls.ts';
@@ -11,6 +12,7 @@ import { stalls } from './stalls.ts';
 /** All that `npm run bench` measures, in this order; a section has the name of its suite. */
 export const SUITES: Readonly<Record<string, Suite>> = {
   delivery,
+  latency,
   snapshot,
   stalls,
   idle,

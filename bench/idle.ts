@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drainOnce } from '../src/daemon/index.ts';
 import { connect } from '../src/source/index.ts';
-import { type Lab, trackTable, withDaemon, withLab } from './lab.ts';
+import { cpuSeconds, type Lab, trackTable, withDaemon, withLab } from './lab.ts';
 import type { Scale, Section } from './result.ts';
 
 /** What an idle daemon costs: its share of a core (user + system of the process), and what it did to source and lake meanwhile. */
@@ -42,13 +42,6 @@ export function idle(scale: Scale): Promise<Section> {
       ],
     };
   });
-}
-
-/** User and system time of a process in seconds, out of Linux's /proc (fields 14 and 15, in ticks of 10 ms; see proc(5)). */
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function batches({ sql }: Lab): Promise<number> {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pino from 'pino';
@@ -119,6 +120,13 @@ export async function lakeBytes({ folder }: Lab): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
+/** User and system time of a process in seconds, out of Linux's /proc (fields 14 and 15, in ticks of 10 ms; see proc(5)). */
+export async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 /** The highest RSS (MB) of a daemon of its own that drains what waits. The lab's own composition is closed for it, for good. */
 export async function peakOfDaemon(lab: Lab): Promise<number> {
   await lab.composition[Symbol.asyncDispose]();
@@ -135,13 +143,21 @@ export async function peakOfDaemon(lab: Lab): Promise<number> {
   return peak;
 }
 
+export interface DaemonOptions {
+  readonly interval?: string;
+  /** Called with each line of its log, of level debug. */
+  readonly onLine?: (line: Readonly<Record<string, unknown>>) => void;
+}
+
 /** Do `work` beside a daemon, a process of its own, from when it leads. The lab's own composition is closed for it, for good. */
-export async function withDaemon<T>(lab: Lab, { interval = '1s' }, work: (pid: number) => Promise<T>): Promise<T> {
+export async function withDaemon<T>(lab: Lab, { interval = '1s', onLine }: DaemonOptions, work: (pid: number) => Promise<T>): Promise<T> {
   await lab.composition[Symbol.asyncDispose]();
   // The session of who led before ends a moment after its process.
   while (await isLed(lab.sql)) await sleep(20);
-  const child = spawnDaemon(lab, [], { SLUICE_BATCH_INTERVAL: interval });
+  const logged = onLine === undefined ? {} : { SLUICE_LOG_LEVEL: 'debug', SLUICE_LOG_FORMAT: 'json' };
+  const child = spawnDaemon(lab, [], { SLUICE_BATCH_INTERVAL: interval, ...logged }, onLine && 'pipe');
   const ended = once(child, 'exit');
+  if (child.stderr && onLine) createInterface(child.stderr).on('line', (line) => onLine(JSON.parse(line)));
   try {
     while (!(await isLed(lab.sql))) {
       if (!isRunning(child)) throw new Error(`the daemon ended with ${child.exitCode ?? child.signalCode}`);
@@ -154,9 +170,18 @@ export async function withDaemon<T>(lab: Lab, { interval = '1s' }, work: (pid: n
   }
 }
 
-function spawnDaemon({ folder }: Lab, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+function spawnDaemon(
+  { folder }: Lab,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  stderr: 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
   const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-  return spawn(process.execPath, [main, 'run', ...args], { cwd: folder, stdio: 'ignore', env: { ...process.env, ...env } });
+  return spawn(process.execPath, [main, 'run', ...args], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', stderr],
+    env: { ...process.env, ...env },
+  });
 }
 
 function isRunning({ exitCode, signalCode }: ChildProcess): boolean {

@@ -5,6 +5,7 @@ import { growthState } from './growth-state.ts';
 import { growthTables } from './growth-tables.ts';
 import { idle } from './idle.ts';
 import { peers } from './peers/peers.ts';
+import { latency } from './latency.ts';
 import type { Suite } from './result.ts';
 import { snapshot } from './snapshot.ts';
 import { source } from './source/source.ts';
@@ -14,6 +15,7 @@ import { stalls } from './stalls.ts';
 export const SUITES: Readonly<Record<string, Suite>> = {
   source,
   delivery,
+  latency,
   snapshot,
   peers,
   stalls,

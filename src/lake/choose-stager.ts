@@ -3,6 +3,7 @@ import type { Stager } from '../pipeline/ports.ts';
 import type { Engine } from './engine.ts';
 import { type ExtensionPlaces, resolveExtension } from './extensions.ts';
 import type { RowSource } from './row-source.ts';
+import { fewStager } from './stage-few.ts';
 import { fifoRows, fifoStager } from './stage-fifo.ts';
 import { postgresRows, postgresStager } from './stage-postgres.ts';
 
@@ -19,11 +20,11 @@ export async function chooseStager(
   if (staging !== 'fifo') {
     try {
       await resolveExtension(engine, 'postgres_scanner', places);
-      return { stager: postgresStager(engine, streamRows), rows: postgresRows(), way: 'extension' };
+      return { stager: fewStager(engine, postgresStager(engine, streamRows), streamRows), rows: postgresRows(), way: 'extension' };
     } catch (error) {
       if (staging === 'extension' || !(error instanceof SluiceError)) throw error;
       engine.log.info({ reason: error.code }, 'staging through a FIFO: the postgres extension cannot be loaded');
     }
   }
-  return { stager: fifoStager(engine), rows: fifoRows(engine), way: 'fifo' };
+  return { stager: fewStager(engine, fifoStager(engine)), rows: fifoRows(engine), way: 'fifo' };
 }

@@ -52,11 +52,16 @@ export async function stageWith(sql: Sql, contents: Contents, fill: () => Promis
     await fill();
     const [counted] = await sql.rows('SELECT count(*) AS n FROM temp.stage');
     if (Number(counted?.n) !== contents.rows) throw incomplete(`${counted?.n} rows arrived, the source counted ${contents.rows}`);
-    return { contents, from: STAGE, failure: (error) => lakeError(error, 'reading the staged batch'), close: async () => undefined };
+    return staged(contents);
   } catch (error) {
     await forgetStage(sql);
     throw error;
   }
+}
+
+/** A batch that lies in the staging table. */
+export function staged(contents: Contents): Staged {
+  return { contents, from: STAGE, failure: (error) => lakeError(error, 'reading the staged batch'), close: async () => undefined };
 }
 
 /** The staging table as Staged.from. */

@@ -62,6 +62,8 @@ export interface Contents {
   readonly tables: Readonly<Record<string, readonly [schema: string, name: string, exists: boolean]>>;
   /** Of each table that has changes here, by id. */
   readonly changes: Readonly<Record<string, TableContents>>;
+  /** The changes themselves where they are few, as sql/source/few.sql writes them: they need not be asked for. */
+  readonly few?: string | null;
 }
 
 /** What a batch holds of one table. */

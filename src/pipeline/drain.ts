@@ -42,12 +42,11 @@ export type Drained =
  */
 export async function drain(ports: DrainPorts, { watchNow = false } = {}): Promise<Drained> {
   const { source, taker, watch, log, at } = ports;
-  await source.assertLeading();
-  let batch = await source.openBatch();
+  const [found] = await Promise.all([source.look(), source.assertLeading()]);
+  let batch = found.open;
   const recovered = batch !== undefined;
   let news = false;
   if (!batch) {
-    const found = await source.look();
     news = found.requested;
     if (!found.sentinel && (await recordLoss(ports))) news = true;
     if (!found.pending) {
@@ -88,7 +87,7 @@ async function findApplied(lake: Lake, batch: Batch): Promise<Applied | undefine
 async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
   const { source, stager, lake, watch, at } = ports;
   await at('before-stage');
-  const contents = await source.contents();
+  const contents = await source.contents(batch);
   if (contents.batch !== batch.id) {
     throw new SluiceError(
       'stage_other_batch',
@@ -97,17 +96,22 @@ async function carry(ports: DrainPorts, batch: Batch): Promise<Applied> {
     );
   }
   const lost = !contents.sentinel && (await recordLoss(ports));
-  const staged = await stager.stage(source.reader(batch), contents);
+  const staging = stager.stage(source.reader(batch), contents);
+  // Asked beside it, for each takes a round trip or two. All after the swap: the batch has no change that is younger than these columns.
+  const asked = Promise.all([source.identity(), source.tables(Object.keys(contents.changes).map(Number)), source.assertLeading()]);
+  asked.catch(() => undefined);
+  const staged = await staging;
   try {
+    const [identity, read] = await asked;
     await at('after-stage');
-    const identity = await source.identity();
-    await source.assertLeading();
     // Only now: a lake that is one file is held, and so kept from readers, for as short as can be.
     await lake.acquire();
     const changed = await watch.look();
     // Tables too that the lake does not know yet: they are followed once.
-    const ids = new Set([...(await lake.concerned(contents)), ...changed.ids]);
-    const tables = await source.tables([...ids]);
+    // Those that the watch names once more: it must not take for followed what was done to a table since it was read.
+    const has = new Set(read.map(({ id }) => id));
+    const lacking = new Set([...(await lake.concerned(contents)).filter((id) => !has.has(id)), ...changed.ids]);
+    const tables = [...read.filter(({ id }) => !lacking.has(id)), ...(await source.tables([...lacking]))];
     await at('before-apply');
     const applied = await lake.apply(batch, staged, tables, identity);
     await at('after-apply');

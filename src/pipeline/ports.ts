@@ -39,8 +39,8 @@ export interface Source {
   lead(): Promise<boolean>;
   /** Reject unless leadership still stands (the session that holds the lock answers). */
   assertLeading(): Promise<void>;
-  /** Whether the buffer holds a committed change, whether the sentinel stands, and whether somebody has asked for a load. Cheap: asked at every interval of an idle daemon. */
-  look(): Promise<{ pending: boolean; sentinel: boolean; requested: boolean }>;
+  /** Where the source stands. Cheap: asked at every interval of an idle daemon. */
+  look(): Promise<Look>;
   /** The batch that was swapped away and is not finished, if any. */
   openBatch(): Promise<Batch | undefined>;
   /** Swap cdc and cdc_old; rejects with SQLSTATE 55P03 when the lock is not had within `lock_timeout`. Undefined: the buffer was empty. */
@@ -49,8 +49,8 @@ export interface Source {
   move(): Promise<Batch | undefined>;
   /** Make the open batch durable (a synchronous commit): only then may it be staged. */
   settle(batch: Batch): Promise<void>;
-  /** What the open batch holds. */
-  contents(): Promise<Contents>;
+  /** What the open batch holds; its changes themselves (`few`) only if it is this one. */
+  contents(batch: Batch): Promise<Contents>;
   /** In one transaction: lock the batch row, check that it is this one and open, empty cdc_old, mark it done. A batch already done: no-op. */
   finish(batch: Batch, rows: number): Promise<void>;
   /** What the catalogue says of tracked tables now; an id that nobody knows is left out. */
@@ -100,6 +100,17 @@ export interface Source {
   requestDueVerify(intervalMs: number): Promise<void>;
   /** Say how far a load is. */
   reportLoad(id: string, progress: LoadProgress): Promise<void>;
+}
+
+export interface Look {
+  /** Whether the buffer holds a committed change. */
+  readonly pending: boolean;
+  /** False: a crash has emptied the buffer. */
+  readonly sentinel: boolean;
+  /** Whether somebody has asked for a load. */
+  readonly requested: boolean;
+  /** The batch that was taken away and is not finished, if any. */
+  readonly open: Batch | undefined;
 }
 
 /** A row of audit.load. */

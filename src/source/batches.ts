@@ -5,7 +5,7 @@ import type { PausedSpan } from '../model/gap.ts';
 import type { Chunk, Leaf, LoadMode, Places, Reading } from '../model/load.ts';
 import { parseSourceColumns } from '../model/source-type.ts';
 import type { Evolve, Name, SourceTable } from '../model/table.ts';
-import type { BatchReader, LoadProgress, LoadRequest, Source } from '../pipeline/ports.ts';
+import type { BatchReader, LoadProgress, LoadRequest, Look, Source } from '../pipeline/ports.ts';
 import { arrayOf, Pool, type Sql, withName } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
 import { statement } from './sql.ts';
@@ -51,11 +51,14 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #leaderPool: Pool;
   readonly #lockTimeoutMs: number;
   readonly #rename: NonNullable<SourceOptions['rename']>;
-  readonly #look = statement('look');
   readonly #openBatch = statement('open_batch');
+  readonly #look = statement('look').replace('{open_batch}', () => this.#openBatch);
   readonly #takeBatch = statement('take');
-  readonly #contents = statement('contents');
   readonly #stage = statement('stage');
+  readonly #contents = statement('contents').replace(
+    '\n{few})',
+    () => `\n${statement('few').replace('({changes})', () => `(${this.#stage})`)})`,
+  );
   readonly #tables = statement('tables');
   readonly #bufferBytes = statement('buffer_bytes');
   readonly #catalogue = statement('catalogue');
@@ -71,8 +74,7 @@ export class PostgresSource implements Source, AsyncDisposable {
   }
 
   reader({ id }: Batch): BatchReader {
-    // A uuid of the source's own making: nothing to quote.
-    return this.#readerOf(this.#stage.replaceAll('{batch}', id));
+    return this.#readerOf(ofBatch(this.#stage, id));
   }
 
   #readerOf(query: string): BatchReader {
@@ -115,8 +117,9 @@ export class PostgresSource implements Source, AsyncDisposable {
     throw new SluiceError('leadership_lost', 'The session that held the leadership is gone', 'None: the daemon competes for it again.');
   }
 
-  async look(): Promise<{ pending: boolean; sentinel: boolean; requested: boolean }> {
-    return one(await this.#sql.unsafe<{ pending: boolean; sentinel: boolean; requested: boolean }[]>(this.#look));
+  async look(): Promise<Look> {
+    const { open, ...found } = one(await this.#sql.unsafe<(Omit<Look, 'open'> & { open: Batch | null })[]>(this.#look));
+    return { ...found, open: open ?? undefined };
   }
 
   async openBatch(): Promise<Batch | undefined> {
@@ -136,8 +139,11 @@ export class PostgresSource implements Source, AsyncDisposable {
     await this.#sql`SELECT audit.settle(${batch.id}::uuid)`;
   }
 
-  async contents(): Promise<Contents> {
-    return one(await this.#sql.unsafe<{ contents: Contents }[]>(this.#contents)).contents;
+  async contents({ id }: Batch): Promise<Contents> {
+    const { contents, few } = one(
+      await this.#sql.unsafe<{ contents: Omit<Contents, 'few'>; few: string | null }[]>(ofBatch(this.#contents, id)),
+    );
+    return { ...contents, few };
   }
 
   async finish(batch: Batch, rows: number): Promise<void> {
@@ -304,6 +310,11 @@ export class PostgresSource implements Source, AsyncDisposable {
     const [row] = await this.#sql.unsafe<(Batch | { id: null })[]>(take, [this.#lockTimeoutMs]);
     return row === undefined || row.id === null ? undefined : { ...row };
   }
+}
+
+/** A statement for one batch. Its id is a uuid of the source's own making: nothing to quote. */
+function ofBatch(text: string, id: string): string {
+  return text.replaceAll('{batch}', id);
 }
 
 /** A string literal of PostgreSQL, for queries that go to other readers and take no parameters. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { Engine } from '../../src/lake/engine.ts';
+import { fewStager } from '../../src/lake/stage-few.ts';
 import { fifoStager } from '../../src/lake/stage-fifo.ts';
 import { postgresStager } from '../../src/lake/stage-postgres.ts';
 import { testEngine } from '../lake/support.ts';
@@ -19,6 +20,7 @@ for (const version of testVersions()) {
     stagerContract('postgres extension, streaming', () => ({ engine, stager: postgresStager(engine, 0), server: server() }), {
       streams: true,
     });
+    stagerContract('few changes', () => ({ engine, stager: fewStager(engine, postgresStager(engine)), server: server() }), { few: true });
     stagerContract('FIFO', () => ({ engine, stager: fifoStager(engine), server: server() }));
   });
 }

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Engine } from '../../src/lake/engine.ts';
 import type { Contents } from '../../src/model/batch.ts';
 import type { BatchReader, Stager } from '../../src/pipeline/ports.ts';
+import { statement } from '../../src/source/sql.ts';
 import { freshDatabase, type PostgresAddress } from '../support/postgres.ts';
 
 /** A table that stands in for audit.cdc_old, and its reader as src/source builds one. */
@@ -14,8 +15,8 @@ export interface Buffer {
   readonly sql: postgres.Sql;
   reader(overrides?: Partial<BatchReader>): BatchReader;
   put(rows: readonly { seq: number | string; op?: string; table?: number; data: string | null; ts?: string }[]): Promise<void>;
-  /** What the source would say of it. */
-  contents(): Promise<Contents>;
+  /** What the source would say of it; `few`: with the changes themselves. */
+  contents(few?: boolean): Promise<Contents>;
   drop(): Promise<void>;
 }
 
@@ -36,9 +37,11 @@ export async function makeBuffer(url: string): Promise<Buffer> {
           ${row.op ?? 'I'}::"char", ${row.table ?? 1}, ${row.data}::text::json)`;
       }
     },
-    async contents() {
-      const [counted] = await sql.unsafe<{ n: number }[]>(`SELECT count(*)::int AS n FROM ${table}`);
-      return { batch: randomUUID(), rows: counted?.n ?? 0, bytes: 0, sentinel: true, tables: {}, changes: {} };
+    async contents(few = false) {
+      const [counted] = await sql.unsafe<{ n: number; few: string | null }[]>(
+        `SELECT count(*)::int AS n, ${few ? `(${statement('few').replace('({changes})', `(${query})`)})` : 'NULL'} AS few FROM ${table}`,
+      );
+      return { batch: randomUUID(), rows: counted?.n ?? 0, bytes: 0, sentinel: true, tables: {}, changes: {}, few: counted?.few ?? null };
     },
     async drop() {
       await sql.unsafe(`DROP TABLE ${table}`);
@@ -86,7 +89,7 @@ const hostile = [
 export function stagerContract(
   name: string,
   make: () => { engine: Engine; server: PostgresAddress; stager: Stager },
-  { streams = false } = {},
+  { streams = false, few = false } = {},
 ): void {
   describe(`stager contract: ${name}`, () => {
     let engine: Engine;
@@ -112,8 +115,8 @@ export function stagerContract(
     const attached = async () => (await engine.rows("SELECT 1 FROM duckdb_databases() WHERE database_name = 'source'")).length > 0;
 
     /** Stage it and read it as a lake does, into temp.arrived. Resolves with the number of rows. */
-    async function arrive(reader = buffer.reader(), contents?: Contents): Promise<number> {
-      const staged = await stager.stage(reader, contents ?? (await buffer.contents()));
+    async function arrive(reader?: BatchReader, contents?: Contents): Promise<number> {
+      const staged = await stager.stage(reader ?? buffer.reader(), contents ?? (await buffer.contents(few && reader === undefined)));
       try {
         await engine.run(
           'CREATE OR REPLACE TEMP TABLE arrived (cdc_seq BIGINT, cdc_xid BIGINT, cdc_ts TIMESTAMPTZ, cdc_op VARCHAR, table_id INTEGER, data JSON, context JSON)',
@@ -170,7 +173,9 @@ export function stagerContract(
 
     test.skipIf(streams)('fewer rows than the source counted: stage_incomplete, and nothing is left', async () => {
       await buffer.put([{ seq: 1, data: '{}' }]);
-      await expect(arrive(buffer.reader(), { ...(await buffer.contents()), rows: 5 })).rejects.toMatchObject({ code: 'stage_incomplete' });
+      await expect(arrive(buffer.reader(), { ...(await buffer.contents(few)), rows: 5 })).rejects.toMatchObject({
+        code: 'stage_incomplete',
+      });
       expect(await exists()).toBe(false);
     });
 

@@ -46,6 +46,8 @@ export function connect({
     connection: {
       application_name: applicationName,
       default_transaction_isolation: 'read committed',
+      // What is read as text (COPY as CSV) must not depend on the role's own settings.
+      DateStyle: 'ISO, YMD',
       ...(lockTimeoutMs === undefined ? {} : { lock_timeout: lockTimeoutMs }),
     },
   });

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Engine } from '../../src/lake/engine.ts';
 import type { Contents } from '../../src/model/batch.ts';
 import type { BatchReader, Stager } from '../../src/pipeline/ports.ts';
+import { connect } from '../../src/source/index.ts';
 import { statement } from '../../src/source/sql.ts';
 import { freshDatabase, type PostgresAddress } from '../support/postgres.ts';
 
@@ -52,7 +53,7 @@ export async function makeBuffer(url: string): Promise<Buffer> {
 
 /** A COPY on a connection of its own, ended with the stream. */
 async function copy(url: string, statement: string): Promise<Readable> {
-  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const sql = connect({ url, applicationName: 'stand-in', max: 1 });
   const stream = await sql.unsafe(statement).readable();
   stream.once('close', () => void sql.end({ timeout: 1 }));
   return stream;
@@ -143,6 +144,22 @@ export function stagerContract(
       expect(rows[0]).toMatchObject({ cdc_xid: Number(expected?.xid), cdc_ts: '2026-11-21 10:00:00.123456+00', cdc_op: 'I', table_id: 1 });
       expect(rows[10]).toMatchObject({ cdc_op: 'T', table_id: 2, data: null });
       expect(rows[11]).toMatchObject({ cdc_seq: '9223372036854775807', cdc_ts: '1969-12-31 23:59:59.999999+00' });
+    });
+
+    test('times are those of the source, whatever DateStyle and TimeZone its sessions have', async () => {
+      const admin = postgres(url, { max: 1, onnotice: () => undefined });
+      await admin.unsafe(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET DateStyle = German', current_database());
+        EXECUTE format('ALTER DATABASE %I SET TimeZone = ''Asia/Kolkata''', current_database()); END $$`);
+      try {
+        const strange = await makeBuffer(url);
+        await strange.put([{ seq: 1, data: '{}', ts: '2026-02-03 04:05:06.000007+00' }]);
+        await arrive(strange.reader(), await strange.contents(few));
+        expect((await arrived())[0]?.cdc_ts).toBe('2026-02-03 04:05:06.000007+00');
+        await strange.drop();
+      } finally {
+        await admin.unsafe(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL', current_database()); END $$`);
+        await admin.end();
+      }
     });
 
     test('an empty batch: no rows; the batch before it is gone', async () => {

@@ -1,11 +1,11 @@
 import { asof } from './asof.ts';
-import { delivery } from './delivery-section.ts';
+import { delivery } from './delivery.ts';
 import { growthBatch } from './growth-batch.ts';
 import { growthState } from './growth-state.ts';
 import { growthTables } from './growth-tables.ts';
 import { idle } from './idle.ts';
-import { peers } from './peers/peers.ts';
 import { latency } from './latency.ts';
+import { peers } from './peers/peers.ts';
 import type { Suite } from './result.ts';
 import { snapshot } from './snapshot.ts';
 import { source } from './source/source.ts';

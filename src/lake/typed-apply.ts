@@ -7,6 +7,7 @@ import type { Sql } from './engine.ts';
 import { requestLoad } from './load-sql.ts';
 import { full, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
+import type { Row } from './rows.ts';
 import { ident } from './sql.ts';
 import { statement } from './statement.ts';
 import { namesOf, partsOf, sameKey, sameValues } from './table-sql.ts';
@@ -40,11 +41,14 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   }
   // What is gone first: another table may have come in its place.
   const ordered = [...tables].sort((a, b) => Number(b.evolution.table.dropped) - Number(a.evolution.table.dropped));
+  const brought: Row[] = [];
   for (const one of ordered) {
-    await applyTable(sql, batchId, one);
+    const row = await applyTable(sql, batchId, one);
+    if (row !== undefined) brought.push(row);
     // One table's typed changes in memory at a time.
-    await sql.run(`DROP TABLE IF EXISTS ${typedRelation(one.evolution.table)}`);
+    if (one.toType) await sql.run(`DROP TABLE IF EXISTS ${typedRelation(one.evolution.table)}`);
   }
+  if (brought.length > 0) await sql.run(statement('batch_table'), { batch_id: batchId, tables: JSON.stringify(brought) });
   const evolved = ordered.map(({ evolution }) => evolution).filter((one) => one.changes.length > 0 || one.replaces !== undefined);
   for (const [position, evolution] of evolved.entries()) {
     const params = { batch_id: batchId, position, table_id: evolution.table.id, evolution: JSON.stringify(evolution) };
@@ -62,7 +66,8 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   );
 }
 
-async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise<void> {
+/** Returns its row of sluice.batch_table, if it gets one. */
+async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise<Row | undefined> {
   const { evolution, toType, unable } = batch;
   const { table, changes } = evolution;
   await alterTable(sql, evolution);
@@ -109,19 +114,19 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
   }
   await noteForLoads(sql, batchId, batch, needsLoad.length > 0);
   const grown = await applyChanges(sql, batchId, batch, typed);
-  if (table.dropped || !typed) return;
-  await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }), {
-    batch_id: batchId,
-    table_id: table.id,
-    state_rows: grown,
-  });
-  if (typed.losses.length === 0) return;
+  if (table.dropped || !typed) return undefined;
+  const [row] = await sql.rows(
+    statement('batch_table_of', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }),
+  );
+  const brought = { ...row, table_id: table.id, state_rows: grown };
+  if (typed.losses.length === 0) return brought;
   await sql.run(statement('losses'), {
     batch_id: batchId,
     table_schema: table.lake.schema,
     table_name: table.lake.name,
     losses: JSON.stringify(typed.losses),
   });
+  return brought;
 }
 
 /** What a batch means for loads of its table: what one at work has read may not be true any more, and rows may have changed that no trigger saw. */

@@ -1,5 +1,5 @@
 -- A batch into the log.
--- {from} the batch: a FROM item · $batch_id the lake's number of it. Needs temp.stage_table.
+-- {from} the batch: a FROM item · $batch_id the lake's number of it · $tables: JSON object of the tracked tables, id → [schema, name]
 --
 -- cdc_uuid is a UUIDv7 made of the change itself, so that a replay gives the same: 48 bits of milliseconds, version 7, the
 -- microseconds within the millisecond in the 12 bits behind it, variant 10, then cdc_seq in the 62 bits left. It sorts by time, then
@@ -24,4 +24,4 @@ SELECT
   s.context,
   s.table_id
 FROM {from} AS s
-LEFT JOIN temp.stage_table AS t ON t.table_id = s.table_id
+LEFT JOIN (SELECT key::INTEGER AS table_id, value ->> 0 AS table_schema, value ->> 1 AS table_name FROM json_each($tables::JSON)) AS t ON t.table_id = s.table_id

@@ -6,15 +6,17 @@ import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
 import { capGaps, closeGap, readGaps, recordGap } from './gaps.ts';
+import { makeInlinedDeletes } from './inlined-deletes.ts';
 import { moveAnchor, writeLedger, writeQuiet } from './ledger.ts';
 import { openLoads } from './loads.ts';
-import { type OnOneThread, withOneThread } from './one-thread.ts';
+import { type OnOneThread, onlyOneThread, withOneThread } from './one-thread.ts';
+import { placesOf } from './places.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import { retainSlice } from './retain.ts';
 import type { RowSource } from './row-source.ts';
 import type { Row } from './rows.ts';
-import { LakeSession } from './session.ts';
+import { type Fence, LakeSession } from './session.ts';
 import { forgetStage, incomplete, STAGE, stageLogged, stageNothing } from './stage.ts';
 import { fifoRows } from './stage-fifo.ts';
 import { statement } from './statement.ts';
@@ -37,6 +39,8 @@ export interface LakeOptions {
  */
 export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(engine), filePages }: LakeOptions = {}): Lake {
   const session = new LakeSession(engine, config);
+  /** Ids of tables that `prepareDeletes` has been for; a load may make their state anew. */
+  const ready = new Set<number>();
   // Only a writer changes the registry, and every writer moves the anchor.
   let cached: { at: number; tables: readonly LakeTable[] } | undefined;
   const registry = async (sql: Sql): Promise<readonly LakeTable[]> => {
@@ -45,6 +49,32 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
   };
   const forgetRegistry = () => {
     cached = undefined;
+    ready.clear();
+  };
+  // Of the last batch that this process has applied.
+  let last: { readonly batchId: number; readonly ordinal: number } | undefined;
+  /**
+   * Whether the ledger can't have this batch: it came after the last one that was applied here, and nobody has written since. One from before this process is asked
+   * for by `find`; to ask for each takes 5 ms.
+   */
+  const isNext = ({ ordinal }: Batch, { lastBatchId }: Fence) =>
+    last !== undefined && lastBatchId === last.batchId && session.seen === last.batchId && ordinal > last.ordinal;
+  let batchesOfMany = 0;
+  let readyIn = -1;
+  /** See makeInlinedDeletes; once of each table that a batch is going to take rows from. */
+  const prepareDeletes = async (sql: Sql, prepared: readonly TableBatch[]): Promise<void> => {
+    if (readyIn !== engine.generation) ready.clear();
+    readyIn = engine.generation;
+    const states = prepared.flatMap(({ evolution: { table, was, changes } }) =>
+      was !== undefined && changes.length === 0 && table.key !== null && !table.dropped && !ready.has(table.id) ? [table] : [],
+    );
+    for (const { id } of states) ready.add(id);
+    await makeInlinedDeletes(
+      sql,
+      config,
+      states.map((table) => placesOf(table).state),
+      engine.log,
+    );
   };
   /** Where many tables are new they come before anything else is done, in transactions of their own. Returns their ids. */
   const addTables = async (prepared: readonly TableBatch[], cut: string, source: SourceIdentity): Promise<number[]> => {
@@ -105,9 +135,14 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       let prepared = await prepare();
       const added = await addTables(prepared, batch.cut, source);
       if (added.length > 0) prepared = await prepare();
-      const applied = await withOneThread(engine, (onOneThread) =>
+      await session.use('preparing', (sql) => prepareDeletes(sql, prepared));
+      const began = performance.now();
+      const few = staged.from === STAGE && batchesOfMany === 0;
+      const applied = await (few ? onlyOneThread : withOneThread)(engine, (onOneThread) =>
         session.write(`applying batch ${batch.id}`, async (sql, fence) => {
-          const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
+          const held = isNext(batch, fence)
+            ? undefined
+            : (await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id }))[0];
           if (held !== undefined) {
             session.accept(Number(held.batch_id));
             throw new SluiceError(
@@ -126,14 +161,18 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       const same = prepared.every(({ evolution }) => evolution.changes.length === 0 && evolution.replaces === undefined);
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
       if (applied.quiet) loads.kept(applied.batchId);
-      await engine.exclusive(async (sql) => {
-        await forgetStage(sql);
-        await sql.run('DROP TABLE IF EXISTS temp.typed_last').catch(() => undefined);
-      });
+      last = { batchId: applied.batchId, ordinal: batch.ordinal };
+      const ms = performance.now() - began;
+      if (batchesOfMany > 0) batchesOfMany -= 1;
+      else if (few && ms > SLOW_MS * (1 + prepared.length)) batchesOfMany = BATCHES_OF_MANY;
       engine.log.debug(
         { batch: batch.id, batchId: applied.batchId, rows: applied.rows, ms: Math.round(performance.now() - started) },
         'batch applied',
       );
+      await engine.exclusive(async (sql) => {
+        await forgetStage(sql, staged.from === STAGE ? 'TABLE' : 'VIEW');
+        await sql.run('DROP TABLE IF EXISTS temp.typed_last').catch(() => undefined);
+      });
       return applied;
     },
     recordGap: (gap) => session.amend('recording a gap', (sql, fence) => recordGap(sql, gap, fence.lastBatchId)),
@@ -185,6 +224,11 @@ function newTables(prepared: readonly TableBatch[], registry: readonly LakeTable
     .map(({ evolution }) => ({ evolution, truncates: [], unable: [] }));
 }
 
+/** A batch on one thread that takes longer than this for each of its tables, and once more, has states so large that other threads would help to find rows in them: */
+const SLOW_MS = 200;
+/** so many after it have all threads, before one thread is tried again. */
+const BATCHES_OF_MANY = 100;
+
 const FIND = 'SELECT batch_uuid, batch_id, "rows", first_seq, last_seq FROM lake.sluice.batch WHERE batch_uuid = $batch_uuid::UUID';
 // The ordinal and the cut change nothing in the answer (a batch keeps them), but let DuckLake skip the ledger's older files.
 const HELD = `SELECT batch_id FROM lake.sluice.batch
@@ -201,10 +245,9 @@ async function applyStaged(
 ): Promise<Applied> {
   const { contents, from } = staged;
   if (contents.batch !== batch.id) throw incomplete(`batch ${contents.batch} is staged, batch ${batch.id} was expected`);
-  await sql.run(statement('names'), { tables: JSON.stringify(contents.tables) });
   const log = async () => {
     if (contents.rows === 0) return;
-    await sql.run(statement('log', { from }), { batch_id: batchId }).catch((error: unknown) => {
+    await sql.run(statement('log', { from }), { batch_id: batchId, tables: JSON.stringify(contents.tables) }).catch((error: unknown) => {
       throw staged.failure(error);
     });
   };

@@ -1,7 +1,7 @@
 import type { Contents, Staged } from '../model/batch.ts';
 import type { BatchReader, Stager } from '../pipeline/ports.ts';
 import type { Engine } from './engine.ts';
-import { forgetStage, incomplete, stagedJson, stageError, staged } from './stage.ts';
+import { forgetStage, incomplete, staged, stagedJson, stageError } from './stage.ts';
 
 /** What `few` of the contents becomes: the columns of the staging table. */
 const ARRIVED = `SELECT r[1]::BIGINT AS cdc_seq, r[2]::BIGINT AS cdc_xid, r[3]::TIMESTAMPTZ AS cdc_ts, r[4] AS cdc_op, r[5]::INTEGER AS table_id,

@@ -35,11 +35,11 @@ export async function stageLogged(sql: Sql, batchId: number): Promise<void> {
   );
 }
 
-/** Drop what the batch before this one has left; an idle daemon would keep it in memory. */
-export async function forgetStage(sql: Sql): Promise<void> {
+/** Drop what the batch before this one has left; an idle daemon would keep it in memory. kind: what it is, where that is known. */
+export async function forgetStage(sql: Sql, kind?: 'VIEW' | 'TABLE'): Promise<void> {
   // Each fails where it is the other.
-  await sql.run('DROP VIEW IF EXISTS temp.stage').catch(() => undefined);
-  await sql.run('DROP TABLE IF EXISTS temp.stage').catch(() => undefined);
+  for (const one of kind === undefined ? ['VIEW', 'TABLE'] : [kind])
+    await sql.run(`DROP ${one} IF EXISTS temp.stage`).catch(() => undefined);
 }
 
 /**

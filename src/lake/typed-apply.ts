@@ -7,6 +7,7 @@ import type { Sql } from './engine.ts';
 import { requestLoads } from './load-sql.ts';
 import { full, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
+import type { Row } from './rows.ts';
 import { ident } from './sql.ts';
 import { statement } from './statement.ts';
 import { namesOf, partsOf, sameKey, sameValues } from './table-sql.ts';
@@ -45,11 +46,14 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   const ordered = [...tables].sort((a, b) => Number(b.evolution.table.dropped) - Number(a.evolution.table.dropped));
   await noteChanges(sql, batchId, ordered);
   await noteForLoads(sql, batchId, ordered);
+  const brought: Row[] = [];
   for (const one of ordered) {
-    await applyTable(sql, batchId, one);
+    const row = await applyTable(sql, batchId, one);
+    if (row !== undefined) brought.push(row);
     // One table's typed changes in memory at a time.
     if (one.toType) await sql.run(`DROP TABLE IF EXISTS ${typedRelation(one.evolution.table)}`);
   }
+  if (brought.length > 0) await sql.run(statement('batch_table'), { batch_id: batchId, tables: JSON.stringify(brought) });
   const evolved = ordered.map(({ evolution }) => evolution).filter((one) => one.changes.length > 0 || one.replaces !== undefined);
   if (evolved.length > 0) {
     // Text within the JSON: parsed as a part of it the numbers in it would be written anew.
@@ -68,26 +72,27 @@ export async function applyTables(sql: Sql, batchId: number, tables: readonly Ta
   );
 }
 
-async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise<void> {
+/** Returns its row of sluice.batch_table, if it gets one. */
+async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise<Row | undefined> {
   const { evolution, toType } = batch;
   const { table } = evolution;
   await alterTable(sql, evolution);
   await alterHistory(sql, evolution);
   const typed = toType && (await typeBatch(sql, batchId, batch, toType));
   const grown = await applyChanges(sql, batchId, batch, typed);
-  if (table.dropped || !typed) return;
-  await sql.run(statement('batch_table', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }), {
-    batch_id: batchId,
-    table_id: table.id,
-    state_rows: grown,
-  });
-  if (typed.losses.length === 0) return;
+  if (table.dropped || !typed) return undefined;
+  const [row] = await sql.rows(
+    statement('batch_table_of', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }),
+  );
+  const brought = { ...row, table_id: table.id, state_rows: grown };
+  if (typed.losses.length === 0) return brought;
   await sql.run(statement('losses'), {
     batch_id: batchId,
     table_schema: table.lake.schema,
     table_name: table.lake.name,
     losses: JSON.stringify(typed.losses),
   });
+  return brought;
 }
 
 /** Why a table has to be loaded anew after this batch, in the words of sluice.schema_change. */

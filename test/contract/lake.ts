@@ -202,6 +202,9 @@ export function lakeContract(
       await expect(lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], identity)).rejects.toMatchObject({
         code: 'lake_already_holds',
       });
+      const second = newBatch();
+      await lake.apply(second, await stage(engine, second, []), [], identity);
+      await expect(lake.apply(batch, await stage(engine, batch, []), [], identity)).rejects.toMatchObject({ code: 'lake_already_holds' });
       await lake.release();
       const other = another();
       await other.lake.acquire();
@@ -214,7 +217,7 @@ export function lakeContract(
       await lake.acquire();
       expect(await see('SELECT batch_id, cdc_seq FROM cdc ORDER BY ALL')).toEqual([
         { batch_id: 1, cdc_seq: 1 },
-        { batch_id: 2, cdc_seq: 2 },
+        { batch_id: 3, cdc_seq: 2 },
       ]);
     });
 

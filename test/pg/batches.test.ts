@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { findGap } from '../../src/pipeline/index.ts';
@@ -47,6 +48,37 @@ describe.each(testVersions())('batches on PostgreSQL %i', (version) => {
     await finish(lab.sql, batch?.id, 1);
     expect(await held()).toEqual([]);
     expect(await lab.logged()).toEqual(['I t {"id":2,"v":2}']);
+  });
+
+  test('few changes come along with what the batch holds; many, or large ones, and those of another batch do not', async () => {
+    const source = new PostgresSource({ url: lab.url, lockTimeoutMs: 50 });
+    const few = async () => {
+      const batch = (await source.swap()) ?? expect.unreachable();
+      const contents = await source.contents(batch);
+      const elsewhere = await source.contents({ ...batch, id: randomUUID() });
+      await source.finish(batch, contents.rows);
+      expect(elsewhere.few === null || elsewhere.few === '[]').toBe(true);
+      return { rows: contents.rows, few: contents.few == null ? null : (JSON.parse(contents.few) as (string | null)[][]) };
+    };
+    try {
+      await lab.run(
+        "INSERT INTO t VALUES (1, 1); UPDATE t SET v = 2; CREATE TABLE wide (id int PRIMARY KEY, v text); SELECT audit.track('wide')",
+      );
+      const found = await few();
+      expect(found.few?.map(([, , , op, , data]) => [op, data])).toEqual([
+        ['I', '{"id":1,"v":1}'],
+        ['U', '{"id":1,"v":2}'],
+      ]);
+      await lab.run('INSERT INTO t SELECT g, 0 FROM generate_series(2, 10001) g');
+      expect((await few()).few).toHaveLength(10_000);
+      await lab.run('INSERT INTO t SELECT g, 0 FROM generate_series(10002, 20002) g');
+      expect(await few()).toEqual({ rows: 10_001, few: null });
+      // Small as it lies there, for it is compressed.
+      await lab.run("INSERT INTO wide VALUES (1, repeat('x', 5000000))");
+      expect(await few()).toEqual({ rows: 1, few: null });
+    } finally {
+      await source[Symbol.asyncDispose]();
+    }
   });
 
   test('13: no swap while a batch is open; a daemon that was asleep empties no batch but its own', async () => {

@@ -136,7 +136,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       const added = await addTables(prepared, batch.cut, source);
       if (added.length > 0) prepared = await prepare();
       await session.use('preparing', (sql) => prepareDeletes(sql, prepared));
-      const began = performance.now();
+      const cpu = process.cpuUsage();
       const few = staged.from === STAGE && batchesOfMany === 0;
       const applied = await (few ? onlyOneThread : withOneThread)(engine, (onOneThread) =>
         session.write(`applying batch ${batch.id}`, async (sql, fence) => {
@@ -162,9 +162,10 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
       if (applied.quiet) loads.kept(applied.batchId);
       last = { batchId: applied.batchId, ordinal: batch.ordinal };
-      const ms = performance.now() - began;
+      // Not the time by the clock: that grows with whatever else runs on the machine, where more threads help least.
+      const { user, system } = process.cpuUsage(cpu);
       if (batchesOfMany > 0) batchesOfMany -= 1;
-      else if (few && ms > SLOW_MS * (1 + prepared.length)) batchesOfMany = BATCHES_OF_MANY;
+      else if (few && user + system > SLOW_US * (1 + prepared.length)) batchesOfMany = BATCHES_OF_MANY;
       engine.log.debug(
         { batch: batch.id, batchId: applied.batchId, rows: applied.rows, ms: Math.round(performance.now() - started) },
         'batch applied',
@@ -224,8 +225,8 @@ function newTables(prepared: readonly TableBatch[], registry: readonly LakeTable
     .map(({ evolution }) => ({ evolution, truncates: [], unable: [] }));
 }
 
-/** A batch on one thread that takes longer than this for each of its tables, and once more, has states so large that other threads would help to find rows in them: */
-const SLOW_MS = 200;
+/** A batch on one thread that takes more CPU than this for each of its tables, and once more, has states so large that other threads help to find rows in them: */
+const SLOW_US = 200_000;
 /** so many after it have all threads, before one thread is tried again. */
 const BATCHES_OF_MANY = 100;
 

@@ -88,7 +88,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       fence.check();
       const batchId = fence.lastBatchId + 1;
       await applyTables(sql, batchId, tables);
-      await writeQuiet(sql, batchId, 'schema', cut, source);
+      await writeQuiet(sql, [batchId], 'schema', cut, source);
       await moveAnchor(sql, batchId);
       return { value: undefined, lastBatchId: batchId };
     });

@@ -3,7 +3,7 @@ import type { LakeTable } from '../model/table.ts';
 import { makeHistory } from './ddl.ts';
 import type { Sql } from './engine.ts';
 import { addFiles, type DataFile } from './load-files.ts';
-import { EMPTIED_SEQ, findChanged, LOADED_SEQ, noteLosses } from './load-sql.ts';
+import { EMPTIED_SEQ, findConcerned, LOADED_SEQ, makeChanged, noteLosses } from './load-sql.ts';
 import { full, list, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import { ident } from './sql.ts';
@@ -63,17 +63,20 @@ export async function forgetFill(sql: Sql, { table, batchId: begun }: OpenLoad, 
 
 /** What was read of some chunks. */
 interface ReadPart {
+  readonly rows: number;
   readonly relation: string;
   readonly file: DataFile | undefined;
   /** A value of it was lost. */
   readonly lossy: boolean;
 }
 
-/** Rows into the state and into the typed log. */
-export async function fill(sql: Sql, load: OpenLoad, read: readonly ReadPart[]): Promise<void> {
+/**
+ * Rows into the state and into the typed log.
+ * @param changed whether temp.load_changed holds keys of the table that are to be left out
+ */
+export async function fill(sql: Sql, load: OpenLoad, read: readonly ReadPart[], changed: boolean): Promise<void> {
   if (read.length === 0) return;
   const { table, batchId } = load;
-  const changed = await findChanged(sql, load);
   const known = changed ? `NOT EXISTS (FROM temp.load_changed AS c WHERE ${sameKey(table, 'c', 'l')})` : 'true';
   const files = read.flatMap(({ file }) => file ?? []);
   const shared = read.flatMap(({ file, lossy }) => (file && !changed && !lossy && table.key !== null ? file : []));
@@ -88,21 +91,56 @@ export async function fill(sql: Sql, load: OpenLoad, read: readonly ReadPart[]):
   await addFiles(sql, table, files, shared);
 }
 
-/** Show what was loaded. Rows that were changed meanwhile are not the load's: of when they are it can't say. */
-export async function completeFill(sql: Sql, load: OpenLoad): Promise<{ missing: number; different: number; extra: number }> {
-  const { table, batchId } = load;
-  const { changes, state, op, batch } = partsOf(table);
-  if (await findChanged(sql, load)) {
-    const same_key = sameKey(table, 'c', 'l');
-    await sql.run(statement('load_superseded', { changes, op, batch, same_key }), { batch_id: batchId });
+/** A load and the last of its rows. */
+export interface LastPart {
+  readonly load: OpenLoad;
+  readonly read: readonly ReadPart[];
+}
+
+/**
+ * The last rows of loads, and show what was loaded. Rows that were changed meanwhile are not the load's: of when they are it can't say.
+ * Most tables of many are small, and nobody changes them meanwhile: for such a one nothing is asked for itself.
+ */
+export async function completeFills(sql: Sql, parts: readonly LastPart[]): Promise<{ missing: number; state: number }[]> {
+  const loads = parts.map(({ load }) => load);
+  const concerned = await findConcerned(sql, loads);
+  for (const { load, read } of parts) {
+    const changed = load.table.key !== null && concerned.has(load.table.id);
+    if (changed) await makeChanged(sql, load);
+    await fill(sql, load, read, changed);
+    if (!changed) continue;
+    const { changes, op, batch } = partsOf(load.table);
+    const same_key = sameKey(load.table, 'c', 'l');
+    await sql.run(statement('load_superseded', { changes, op, batch, same_key }), { batch_id: load.batchId });
   }
-  const [counted] = await sql.rows(`SELECT count(*) AS n FROM ${changes} WHERE ${batch} = ${batchId} AND ${op} = 'R'`);
-  const shown: LakeTable = { ...table, held: undefined };
-  if (keysOf(table).length > 0) {
-    await sql.run(`DROP TABLE IF EXISTS ${full(placesOf(shown).state)}`);
-    await sql.run(`ALTER TABLE ${state} RENAME TO ${ident(placesOf(shown).state.name)}`);
+  const counts = await countRows(sql, parts, concerned);
+  const shown = loads.map(({ table }): LakeTable => ({ ...table, held: undefined }));
+  for (const [position, { table }] of loads.entries()) {
+    const now = shown[position] as LakeTable;
+    if (keysOf(table).length > 0) {
+      await sql.run(`DROP TABLE IF EXISTS ${full(placesOf(now).state)}`);
+      await sql.run(`ALTER TABLE ${partsOf(table).state} RENAME TO ${ident(placesOf(now).state.name)}`);
+    }
+    await makeHistory(sql, now);
   }
-  await makeHistory(sql, shown);
-  await register(sql, [shown]);
-  return { missing: Number(counted?.n), different: 0, extra: 0 };
+  await register(sql, shown);
+  return counts;
+}
+
+/** How many rows each load has brought to the typed log, and how many its state has, in one statement; none are asked of where there can be none. */
+async function countRows(
+  sql: Sql,
+  parts: readonly LastPart[],
+  concerned: ReadonlySet<number>,
+): Promise<{ missing: number; state: number }[]> {
+  const counted = parts.map(({ load: { table, batchId, done }, read }, position) => {
+    if (done.size === 0 && read.every(({ rows }) => rows === 0) && !concerned.has(table.id)) return undefined;
+    const { changes, state, op, batch } = partsOf(table);
+    const ofState = table.key === null ? '0' : `(SELECT count(*) FROM ${state})`;
+    return `SELECT ${position} AS position, (SELECT count(*) FROM ${changes} WHERE ${batch} = ${batchId} AND ${op} = 'R') AS missing, ${ofState} AS state`;
+  });
+  const wanted = counted.filter((one) => one !== undefined);
+  const rows = wanted.length === 0 ? [] : await sql.rows(wanted.join(' UNION ALL '));
+  const found = new Map(rows.map((row) => [Number(row.position), { missing: Number(row.missing), state: Number(row.state) }]));
+  return parts.map((_, position) => found.get(position) ?? { missing: 0, state: 0 });
 }

@@ -111,19 +111,23 @@ export function oddCondition({ columns, checked }: Reading): string {
   return [...(checked.length > 0 ? [besideOf(table).odd] : []), ...late].join(' OR ') || 'false';
 }
 
-/** Fill temp.load_changed with the keys of which the log knows better than what was read. Returns whether there are any. */
+/** Ids of those of these tables that a batch has changed since their load could see it. */
+export async function findConcerned(sql: Sql, loads: readonly OpenLoad[], since = sinceOf): Promise<ReadonlySet<number>> {
+  const tables = loads.map((load) => ({ table_id: load.table.id, since: since(load) }));
+  const rows = await sql.rows(statement('load_concerned'), { tables: JSON.stringify(tables) });
+  return new Set(rows.map(({ table_id }) => Number(table_id)));
+}
+
+/** Fill temp.load_changed with the keys of which the log knows better than what was read; for a table that is concerned and has a key. */
+export async function makeChanged(sql: Sql, load: OpenLoad, since = sinceOf(load)): Promise<void> {
+  const { changes, key, op, seq, batch } = partsOf(load.table);
+  await sql.run(statement('load_changed', { changes, key, op, seq, batch }), { since, load: load.batchId });
+}
+
+/** The same if it is. Returns whether there are any. */
 export async function findChanged(sql: Sql, load: OpenLoad, since = sinceOf(load)): Promise<boolean> {
-  const { table, batchId } = load;
-  const [some] = await sql.rows(
-    'SELECT 1 FROM lake.sluice.batch_table WHERE table_id = $id::INTEGER AND batch_id >= $since::BIGINT LIMIT 1',
-    {
-      id: table.id,
-      since,
-    },
-  );
-  if (some === undefined || table.key === null) return false;
-  const { changes, key, op, seq, batch } = partsOf(table);
-  await sql.run(statement('load_changed', { changes, key, op, seq, batch }), { since, load: batchId });
+  if (load.table.key === null || (await findConcerned(sql, [load], () => since)).size === 0) return false;
+  await makeChanged(sql, load, since);
   return true;
 }
 

@@ -1,15 +1,15 @@
 import { SluiceError } from '../model/error.ts';
 import { isFill, type Loaded, type LoadMode, type OpenLoad } from '../model/load.ts';
 import type { LakeTable } from '../model/table.ts';
-import type { Loads, ReadChunk } from '../pipeline/ports.ts';
+import type { Loads, ReadLoad } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
 import { moveAnchor, writeQuiet } from './ledger.ts';
 import { compareRows, completeCompare, keepSeen, prepareCompare } from './load-compare.ts';
 import { DataFile, type FileTarget, findFileTarget } from './load-files.ts';
-import { completeFill, fill, forgetFill, prepareFill } from './load-fill.ts';
+import { completeFills, fill, forgetFill, prepareFill } from './load-fill.ts';
 import { mine, Read } from './load-read.ts';
-import { requestLoads, SEEN } from './load-sql.ts';
+import { findChanged, requestLoads, SEEN } from './load-sql.ts';
 import { full, placesOf } from './places.ts';
 import { register } from './registry.ts';
 import type { RowSource } from './row-source.ts';
@@ -112,39 +112,40 @@ export function openLoads({ engine, session, config, rows, registry, forgetRegis
       });
     },
 
-    begin: async (load, plan, horizon) => {
+    begin: async (wanted, horizon) => {
       cached = undefined;
       forgetRegistry();
       await session.write('beginning a load', async (sql, fence) => {
         fence.check();
-        // Another number where it begins anew: its rows come after the TRUNCATE that has disturbed it, and a process that still works for the old
-        // one is told apart.
-        const batchId = fence.lastBatchId + 1;
+        const last = fence.lastBatchId + wanted.length;
         // Rows of the next batch may still have the columns of before the last one: see LakeTable.before.
         const before = (await registry(sql)).filter((table) => table.before?.batch === fence.lastBatchId);
-        const renumbered = before.map((table) => ({ ...table, before: { batch: batchId, columns: table.before?.columns ?? [] } }));
+        const renumbered = before.map((table) => ({ ...table, before: { batch: last, columns: table.before?.columns ?? [] } }));
         await register(sql, renumbered);
-        const table = renumbered.find(({ id }) => id === load.table.id) ?? load.table;
-        const begun = { ...load, batchId, table };
-        await forgetProgress(sql, load);
-        if (!isFill(load)) await prepareCompare(sql, begun);
-        else if (table.held === undefined) await prepareFill(sql, begun);
-        else if (load.batchId !== null || load.disturbed) await forgetFill(sql, { ...load, table }, batchId);
-        await moveAnchor(sql, batchId);
-        const hiddenSince = load.mode === 'reset' ? 0 : load.mode === 'fill' && !table.held?.shown ? Number(table.held?.since) : null;
-        const { id: load_id, mode } = load;
-        await sql.run(statement('load_begin'), {
-          load_id,
-          mode,
-          batch_id: batchId,
-          plan: JSON.stringify(plan),
-          horizon,
-          hidden_since: hiddenSince,
-        });
-        return { value: undefined, lastBatchId: batchId };
+        await forgetProgress(
+          sql,
+          wanted.map(({ load }) => load),
+        );
+        const begun: Record<string, string | number | null>[] = [];
+        for (const [position, { load, plan }] of wanted.entries()) {
+          // Another number where it begins anew: its rows come after the TRUNCATE that has disturbed it, and a process that still works for the old
+          // one is told apart.
+          const batchId = fence.lastBatchId + 1 + position;
+          const table = renumbered.find(({ id }) => id === load.table.id) ?? load.table;
+          const now = { ...load, batchId, table };
+          if (!isFill(load)) await prepareCompare(sql, now);
+          else if (table.held === undefined) await prepareFill(sql, now);
+          else if (load.batchId !== null || load.disturbed) await forgetFill(sql, { ...load, table }, batchId);
+          const hidden_since = load.mode === 'reset' ? 0 : load.mode === 'fill' && !table.held?.shown ? Number(table.held?.since) : null;
+          begun.push({ load_id: load.id, mode: load.mode, batch_id: batchId, hidden_since, plan: JSON.stringify(plan) });
+        }
+        await moveAnchor(sql, last);
+        await sql.run(statement('load_begin'), { loads: JSON.stringify(begun), horizon });
+        return { value: undefined, lastBatchId: last };
       });
       forgetRegistry();
-      seen = isFill(load) ? undefined : { id: load.id, generation: engine.generation, done: new Map() };
+      const compared = wanted.find(({ load }) => !isFill(load))?.load;
+      seen = compared && { id: compared.id, generation: engine.generation, done: new Map() };
     },
 
     readers: async (many) => {
@@ -169,8 +170,8 @@ export function openLoads({ engine, session, config, rows, registry, forgetRegis
     apply: async (load, chunks) => {
       if (isFill(load))
         await write('loading rows', async (sql) => {
-          await assertUndisturbed(sql, load, chunks);
-          await fill(sql, load, chunks.map(mine));
+          await assertUndisturbed(sql, [{ load, chunks }]);
+          await fill(sql, load, chunks.map(mine), await findChanged(sql, load));
           const done = chunks.map(({ chunk, rows }) => ({ chunk: chunk.index, rows: rows.rows }));
           await sql.run(statement('load_chunks'), { load_id: load.id, chunks: JSON.stringify(done) });
         });
@@ -193,35 +194,45 @@ export function openLoads({ engine, session, config, rows, registry, forgetRegis
 
     compare: (load) =>
       session.use('comparing rows', async (sql) => {
-        await assertUndisturbed(sql, load);
+        await assertUndisturbed(sql, [{ load, chunks: [] }]);
         return compareRows(sql, load);
       }),
 
-    complete: async (load, { again, chunks }, cut, source) => {
+    complete: async (parts, cut, source) => {
       cached = undefined;
       forgetRegistry();
-      const loaded = await write('completing a load', async (sql, fence) => {
-        await assertUndisturbed(sql, load, chunks);
-        await fill(sql, load, chunks.map(mine));
-        const total = [...load.done.values(), ...chunks.map(({ rows }) => rows.rows)].reduce((sum, n) => sum + n, 0);
-        const relations = again.map((rows) => mine({ rows }).relation);
-        const counts = isFill(load) ? await completeFill(sql, load) : await completeCompare(sql, load, relations);
-        const loaded = { rows: total, ...counts };
-        const changes = counts.missing + counts.different + counts.extra;
-        if (isFill(load) || (load.mode !== 'verify' && changes > 0)) {
-          await writeQuiet(sql, Number(load.batchId), 'load', cut, source);
-          const state = full(placesOf({ ...load.table, held: undefined }).state);
-          const [counted] = load.table.key === null ? [{ n: 0 }] : await sql.rows(`SELECT count(*) AS n FROM ${state}`);
-          await sql.run(statement('load_counted'), { batch_id: load.batchId, table_id: load.table.id, changes, rows: Number(counted?.n) });
+      const completed = await write('completing a load', async (sql, fence) => {
+        await assertUndisturbed(sql, parts);
+        const found = isFill(parts[0]?.load ?? { mode: 'fill' }) ? await filled(sql, parts) : await compared(sql, parts);
+        const noted = found.filter(({ load, changes }) => isFill(load) || (load.mode !== 'verify' && changes > 0));
+        if (noted.length > 0) {
+          await writeQuiet(
+            sql,
+            noted.map(({ load }) => Number(load.batchId)),
+            'load',
+            cut,
+            source,
+          );
+          const counted = noted.map(({ load, changes, state }) => ({
+            batch_id: load.batchId,
+            table_id: load.table.id,
+            changes,
+            rows: state,
+          }));
+          await sql.run(statement('load_counted'), { loads: JSON.stringify(counted) });
         }
-        await sql.run(statement('load_done'), { load_id: load.id, done_batch: fence.lastBatchId, ...loaded });
-        await forgetProgress(sql, load);
-        return loaded;
+        const loads = found.map(({ load, loaded }) => ({ load_id: load.id, ...loaded }));
+        await sql.run(statement('load_done'), { loads: JSON.stringify(loads), done_batch: fence.lastBatchId });
+        await forgetProgress(
+          sql,
+          parts.map(({ load }) => load),
+        );
+        return found.map(({ loaded }) => loaded);
       });
       forgetRegistry();
-      for (const one of [...again, ...chunks.map(({ rows }) => rows)]) await one.forget();
+      for (const { again, chunks } of parts) for (const one of [...again, ...chunks.map(({ rows }) => rows)]) await one.forget();
       await engine.run('DROP TABLE IF EXISTS temp.load_difference');
-      return loaded;
+      return completed;
     },
 
     tables: () =>
@@ -243,15 +254,8 @@ export function openLoads({ engine, session, config, rows, registry, forgetRegis
 
     drop: (load) =>
       changing('dropping a load', async (sql, fence) => {
-        await forgetProgress(sql, load);
-        await sql.run(statement('load_done'), {
-          load_id: load.id,
-          done_batch: fence.lastBatchId,
-          rows: null,
-          missing: null,
-          different: null,
-          extra: null,
-        });
+        await forgetProgress(sql, [load]);
+        await sql.run(statement('load_done'), { loads: JSON.stringify([{ load_id: load.id }]), done_batch: fence.lastBatchId });
       }),
   };
 }
@@ -260,10 +264,49 @@ function countsOf({ rows, missing, different, extra }: Row): Loaded {
   return { rows: Number(rows), missing: Number(missing), different: Number(different), extra: Number(extra) };
 }
 
+/** What a load has come to, in the transaction that completes it. */
+interface Completed {
+  readonly load: OpenLoad;
+  readonly loaded: Loaded;
+  /** Rows that it has brought, changed or taken. */
+  readonly changes: number;
+  /** Rows of the state now. */
+  readonly state: number;
+}
+
+async function filled(sql: Sql, parts: readonly ReadLoad[]): Promise<Completed[]> {
+  const counts = await completeFills(
+    sql,
+    parts.map(({ load, chunks }) => ({ load, read: chunks.map(mine) })),
+  );
+  return parts.map(({ load, chunks }, position) => {
+    const { missing, state } = counts[position] ?? { missing: 0, state: 0 };
+    const rows = [...load.done.values(), ...chunks.map(({ rows }) => rows.rows)].reduce((sum, n) => sum + n, 0);
+    return { load, loaded: { rows, missing, different: 0, extra: 0 }, changes: missing, state };
+  });
+}
+
+async function compared(sql: Sql, parts: readonly ReadLoad[]): Promise<Completed[]> {
+  const completed: Completed[] = [];
+  for (const { load, again } of parts) {
+    const counts = await completeCompare(
+      sql,
+      load,
+      again.map((rows) => mine({ rows }).relation),
+    );
+    const changes = counts.missing + counts.different + counts.extra;
+    const [counted] = changes === 0 ? [] : await sql.rows(`SELECT count(*) AS n FROM ${full(placesOf(load.table).state)}`);
+    const rows = [...load.done.values()].reduce((sum, n) => sum + n, 0);
+    completed.push({ load, loaded: { rows, ...counts }, changes, state: Number(counted?.n) });
+  }
+  return completed;
+}
+
 async function readOpen(sql: Sql, tables: readonly LakeTable[]): Promise<OpenLoad[]> {
   const rows = await sql.rows(statement('load_open'));
+  const byId = new Map(tables.map((table) => [table.id, table]));
   return rows.flatMap((row) => {
-    const table = tables.find(({ id }) => id === Number(row.table_id));
+    const table = byId.get(Number(row.table_id));
     if (table === undefined) return [];
     const mode = modeOf(table, String(row.mode) as LoadMode, row.batch_id !== null && row.disturbed === null);
     const done = row.done === null ? [] : (JSON.parse(String(row.done)) as { chunk: number; rows: number }[]);
@@ -295,21 +338,25 @@ function modeOf({ key, held }: LakeTable, mode: LoadMode, begun: boolean): LoadM
   return key === null && (wanted === 'compare' || wanted === 'repair') ? 'full' : wanted;
 }
 
-/** In the transaction that needs it: a batch of this process may have come since the load was looked up, or another process may have begun it anew. */
-async function assertUndisturbed(sql: Sql, { id, batchId }: OpenLoad, chunks: readonly ReadChunk[] = []): Promise<void> {
-  const indexes = JSON.stringify(chunks.map(({ chunk }) => chunk.index));
-  const [row] = await sql.rows(statement('load_standing'), { load_id: id, chunks: indexes });
-  // The anchor's value is the same before a chunk and after it, so that alone does not tell that another process, or this one, has had it.
-  if (row === undefined || Number(row.batch_id) !== batchId || row.held === true) throw overtaken();
-  if (row.disturbed === null) return;
-  throw new SluiceError('load_disturbed', 'A TRUNCATE or a change of the table came while it was loaded', 'None: the load begins anew.');
+/** In the transaction that needs it: a batch of this process may have come since a load was looked up, or another process may have begun it anew. */
+async function assertUndisturbed(sql: Sql, parts: readonly Pick<ReadLoad, 'load' | 'chunks'>[]): Promise<void> {
+  const loads = parts.map(({ load, chunks }) => ({ load_id: load.id, chunks: chunks.map(({ chunk }) => chunk.index) }));
+  const rows = await sql.rows(statement('load_standing'), { loads: JSON.stringify(loads) });
+  const standing = new Map(rows.map((row) => [String(row.load_id), row]));
+  for (const { load } of parts) {
+    const row = standing.get(load.id);
+    // The anchor's value is the same before a chunk and after it, so that alone does not tell that another process, or this one, has had it.
+    if (row === undefined || Number(row.batch_id) !== load.batchId || row.held === true) throw overtaken();
+    if (row.disturbed === null) continue;
+    throw new SluiceError('load_disturbed', 'A TRUNCATE or a change of the table came while it was loaded', 'None: the load begins anew.');
+  }
 }
 
 function overtaken(): SluiceError {
   return new SluiceError('lake_conflict', 'Another process has gone on with this load', 'Run one daemon per lake. Nothing is lost.');
 }
 
-async function forgetProgress(sql: Sql, load: OpenLoad): Promise<void> {
-  await sql.run('DELETE FROM lake.sluice.load_chunk WHERE load_id = $id::UUID', { id: load.id });
+async function forgetProgress(sql: Sql, loads: readonly OpenLoad[]): Promise<void> {
+  await sql.run(statement('load_forget'), { load_ids: JSON.stringify(loads.map(({ id }) => id)) });
   await sql.run(`DROP TABLE IF EXISTS temp.${SEEN}`);
 }

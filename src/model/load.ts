@@ -133,6 +133,35 @@ export function chunksOf(plan: readonly PlannedLeaf[]): Chunk[] {
   return chunks;
 }
 
+/** The heap of a table that is small, in pages: 4 MB. Larger chunks are files of their own. */
+const SMALL_PAGES = 512;
+/** First loads of small tables that share a transaction, at most: it takes about 20 ms for each, and batches wait meanwhile. */
+const TOGETHER = 50;
+
+/**
+ * Of loads in their order those that share their transactions: the first, or with it other first loads of small tables. Together their rows take the memory
+ * of one chunk.
+ */
+export function loadsTogether<T extends { readonly load: OpenLoad; readonly plan: readonly PlannedLeaf[] }>(
+  loads: readonly T[],
+  shrink = 1,
+): T[] {
+  const [first] = loads;
+  if (first === undefined || !isSmall(first)) return loads.slice(0, 1);
+  let bytes = 0;
+  const small = loads.filter(isSmall).filter((one, position) => {
+    bytes += one.plan.reduce((sum, leaf) => sum + leaf.bytes, 0);
+    return position === 0 || bytes <= CHUNK_BYTES / shrink;
+  });
+  return small.slice(0, TOGETHER);
+}
+
+/** No leaf of it has more than a chunk. */
+function isSmall({ load, plan }: { readonly load: OpenLoad; readonly plan: readonly PlannedLeaf[] }): boolean {
+  const pages = plan.reduce((sum, leaf) => sum + leaf.pages, 0);
+  return load.mode === 'fill' && load.done.size === 0 && pages <= SMALL_PAGES && plan.every((leaf) => leaf.pages <= leaf.step);
+}
+
 /** Rows that a plan has in all: as the pages of its finished chunks (with their rows) hold, else by the statistics, which may be none. */
 export function expectedRows(plan: readonly PlannedLeaf[], done: ReadonlyMap<number, number>): number {
   const all = plan.reduce((sum, { pages }) => sum + pages, 0);

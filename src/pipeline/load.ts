@@ -6,8 +6,8 @@ import {
   chunksOf,
   expectedRows,
   isFill,
-  type Leaf,
   type Loaded,
+  loadsTogether,
   type OpenLoad,
   type PlannedLeaf,
   planChunks,
@@ -15,7 +15,7 @@ import {
 } from '../model/load.ts';
 import type { AtPoint } from './crash-points.ts';
 import type { Drained } from './drain.ts';
-import type { Lake, LastRead, ReadRows, Source } from './ports.ts';
+import type { Lake, LoadProgress, ReadChunk, ReadRows, Source } from './ports.ts';
 import { givingWay, ReadAhead } from './read-ahead.ts';
 import { repairGaps } from './repair.ts';
 
@@ -50,28 +50,45 @@ export interface Loader {
   close(): Promise<void>;
 }
 
-/** The load at work, as this process has it: chunks that are being read, and what they wait for. */
+/** What is at work, as this process has it: one load, or several first loads that share their transactions. */
 interface Work {
+  readonly parts: readonly Part[];
+  readonly ahead: ReadAhead;
+  /** Once all is read: the source's clock after that. */
+  readAt?: string;
+}
+
+/** A load that is at work. */
+interface Part {
   readonly id: string;
   /** Another one once the load was begun anew, by whomever: what was read before is too old for it. */
   readonly batchId: number | null;
   readonly frozen: boolean;
   readonly plan: readonly PlannedLeaf[];
-  readonly ahead: ReadAhead;
-  /** Once all is read: the source's clock after that, and what the lake does not have yet. */
-  read?: LastRead & { readonly at: string };
+  /** Added to the indexes of its chunks where those of several loads are read ahead. */
+  readonly offset: number;
+  /** What was read, and the lake does not have yet. */
+  again: readonly ReadRows[];
+  chunks: readonly ReadChunk[];
 }
+
+/** A part, and the load as it stands. */
+type Standing = readonly (readonly [Part, OpenLoad])[];
 
 /** How often the lake is looked at where nothing says that it should be. */
 const IDLE_MS = 60_000;
 /** The same while a gap waits for old transactions to end. */
 const WAITING_MS = 1_000;
+/** Loads that are looked at for those that may share a transaction: one look at the source for all of them. */
+const CANDIDATES = 100;
 /** Chunks are not made smaller than this part of the usual: 16 kB of pages. */
 const SMALLEST = 4096;
 /**
  * The state of a load is in the lake: which chunks are in, and whether something has disturbed it. So a load that was killed goes on after its last
  * chunk, and one chunk is read by one statement, hence no transaction of the source is long. A load is complete when all chunks are in and the lake
  * has all that was committed before the last read ended: `complete` then leaves to the log what was changed meanwhile.
+ * First loads of small tables share the transactions that begin and complete them (`loadsTogether`): two take 0.5 s or more however little they bring.
+ * Each has a number of its own all the same, and one that is disturbed leaves the others.
  *
  *   requested ──begin──► at work ──chunk, chunk …──► read ──(compare, read again)──► waits for a batch ──complete──► done
  *                           ▲───────── TRUNCATE, DDL, rewritten table ─────────┘
@@ -98,8 +115,7 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     stale = true;
     if (gone === undefined) return;
     await gone.ahead.close();
-    const { again = [], chunks = [] } = gone.read ?? {};
-    await Promise.allSettled([...again, ...chunks.map(({ rows }) => rows)].map((one) => one.forget()));
+    await forgetRows(gone.parts);
     await lake.loads.readers(0).catch(() => undefined);
   }
 
@@ -107,86 +123,131 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     if (work === undefined || shrink >= SMALLEST) return false;
     shrink *= 4;
     tooLarge = true;
-    log.warn({ load: work.id, shrink }, 'chunks of this load are too large for memory_limit: it begins anew with smaller ones');
+    log.warn({ load: work.parts[0]?.id, shrink }, 'chunks of this load are too large for memory_limit: it begins anew with smaller ones');
     await forget();
     return true;
   }
 
-  async function begin(load: OpenLoad): Promise<void> {
-    const [table] = await source.tables([load.table.id]);
+  /** Begin the first of these, and those that may go with it. */
+  async function begin(loads: readonly OpenLoad[]): Promise<void> {
+    const candidates = loads.slice(0, CANDIDATES);
+    const ids = candidates.map(({ table }) => table.id);
+    const tables = await source.tables(ids);
     // Rows without a key can't be compared.
-    if (table?.relid == null || (load.mode === 'verify' && load.table.key === null)) {
+    const nothing = candidates.filter(
+      ({ table, mode }) => tables.find(({ id }) => id === table.id)?.relid == null || (mode === 'verify' && table.key === null),
+    );
+    for (const load of nothing) {
       await lake.loads.drop(load);
-      const done_at = await source.now();
-      await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, done_at });
-      return;
+      await report([[load, { done_at: await source.now() }]]);
     }
-    const whole = planChunks(await source.leaves(load.table.id), { chunkRows: rowsOfChunk, shrink });
-    const plan = load.sample === null ? whole : sampleChunks(whole, load.sample);
+    // The size of a table that somebody has locked is not to be had. Nobody else is to wait for that.
+    const leaves = await source.leaves(ids).catch((error) => {
+      if ((error as { code?: unknown }).code !== '55P03') throw error;
+      return source.leaves(ids.slice(0, 1));
+    });
+    const planned = candidates
+      .filter((load) => !nothing.includes(load) && leaves.has(load.table.id))
+      .map((load) => {
+        const whole = planChunks(leaves.get(load.table.id) ?? [], { chunkRows: rowsOfChunk, shrink });
+        return { load, plan: load.sample === null ? whole : sampleChunks(whole, load.sample) };
+      });
+    const begun = loadsTogether(planned, shrink);
+    if (begun.length === 0) return;
     const began_at = await source.now();
     const horizon = String(await source.oldestXid());
     await source.assertLeading();
     await at('before-load');
-    await lake.loads.begin(load, plan, horizon);
+    await lake.loads.begin(begun, horizon);
     await at('after-load');
-    await source.reportLoad(load.id, {
-      table_id: load.table.id,
-      mode: load.mode,
-      began_at,
-      rows_expected: expectedRows(plan, new Map()),
-      rows_read: 0,
-    });
-    log.info(
-      { load: load.id, table: load.table.id, mode: load.mode, chunks: chunksOf(plan).length, again: load.batchId !== null },
-      'load begun',
-    );
-  }
-
-  async function takeUp(load: OpenLoad): Promise<Work> {
-    const [table] = await source.tables([load.table.id]);
-    await lake.loads.readers(readers);
-    const frozen = table?.evolve === 'freeze';
-    const read = (chunk: Chunk) =>
-      yielding(lake.loads.read(load, { frozen, pages: chunk.pages }, (reading) => source.rows(load.table.id, reading, chunk)));
-    const ahead = new ReadAhead({ chunks: left(load), read, readers, rowsPerSecond });
-    return { id: load.id, batchId: load.batchId, frozen, plan: load.plan, ahead };
-  }
-
-  async function loadChunks(mine: Work, load: OpenLoad, todo: readonly Chunk[]): Promise<void> {
-    // The drain goes on while the source reads.
-    const chunks = await mine.ahead.next(todo);
-    if (chunks.length === 0) return;
-    // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
-    assertSamePlaces(mine.plan, await source.leaves(load.table.id));
-    if (isFill(load) && load.done.size === 0 && chunks.length === todo.length) {
-      // All of it goes with what completes the load: one transaction less for a small table, and most are.
-      mine.read = { at: await endOfReading(), again: [], chunks };
-      mine.ahead.taken(chunks);
-      return;
+    await report(begun.map(({ load, plan }) => [load, { began_at, rows_expected: expectedRows(plan, new Map()), rows_read: 0 }]));
+    for (const { load, plan } of begun) {
+      log.info(
+        { load: load.id, table: load.table.id, mode: load.mode, chunks: chunksOf(plan).length, again: load.batchId !== null },
+        'load begun',
+      );
     }
+  }
+
+  async function takeUp(loads: readonly OpenLoad[]): Promise<Work> {
+    const taken = loadsTogether(
+      loads.map((load) => ({ load, plan: load.plan })),
+      shrink,
+    );
+    const tables = await source.tables(taken.map(({ load }) => load.table.id));
+    await lake.loads.readers(readers);
+    let offset = 0;
+    const parts: Part[] = [];
+    const chunks = new Map<number, { load: OpenLoad; part: Part; chunk: Chunk }>();
+    for (const { load, plan } of taken) {
+      const frozen = tables.find(({ id }) => id === load.table.id)?.evolve === 'freeze';
+      const part: Part = { id: load.id, batchId: load.batchId, frozen, plan, offset, again: [], chunks: [] };
+      for (const chunk of left(load)) chunks.set(offset + chunk.index, { load, part, chunk });
+      offset += chunksOf(plan).length;
+      parts.push(part);
+    }
+    const read = ({ index }: Chunk) => {
+      const { load, part, chunk } = chunks.get(index) as { load: OpenLoad; part: Part; chunk: Chunk };
+      const how = { frozen: part.frozen, pages: chunk.pages };
+      return yielding(lake.loads.read(load, how, (reading) => source.rows(load.table.id, reading, chunk)));
+    };
+    const queue = [...chunks].map(([index, { chunk }]) => ({ ...chunk, index }));
+    return { parts, ahead: new ReadAhead({ chunks: queue, read, readers, rowsPerSecond, whole: parts.length > 1 }) };
+  }
+
+  /** Chunks of the only load at work, or those of all. */
+  async function loadChunks(mine: Work, standing: Standing): Promise<void> {
+    const todo = standing.flatMap(([{ offset }, load]) => left(load).map((chunk) => ({ ...chunk, index: offset + chunk.index })));
+    // The drain goes on while the source reads.
+    const arrived = todo.length === 0 ? [] : await mine.ahead.next(todo);
+    if (todo.length > 0 && arrived.length === 0) return;
+    // Ctids tell nothing about a table that was rewritten meanwhile (VACUUM FULL, CLUSTER, ALTER TABLE).
+    await assertSamePlaces(standing);
+    const [first] = standing;
+    if (first !== undefined && (!isFill(first[1]) || first[1].done.size > 0 || arrived.length < todo.length)) {
+      await takeIn(first[1], arrived);
+    } else {
+      // All of it goes with what completes the load: one transaction less for a small table, and most are.
+      for (const [part, load] of standing) {
+        const own = new Set(left(load).map(({ index }) => index + part.offset));
+        part.chunks = arrived
+          .filter(({ chunk }) => own.has(chunk.index))
+          .map(({ chunk, rows }) => ({ chunk: { ...chunk, index: chunk.index - part.offset }, rows }));
+      }
+      mine.readAt = await endOfReading();
+    }
+    mine.ahead.taken(arrived);
+  }
+
+  async function takeIn(load: OpenLoad, chunks: readonly ReadChunk[]): Promise<void> {
     await source.assertLeading();
     await at('before-chunk');
     await lake.loads.apply(load, chunks);
     await at('after-chunk');
-    mine.ahead.taken(chunks);
     const done = new Map([...load.done, ...chunks.map(({ chunk, rows }) => [chunk.index, rows.rows] as const)]);
-    await source.reportLoad(load.id, {
-      table_id: load.table.id,
-      mode: load.mode,
-      rows_read: [...done.values()].reduce((sum, n) => sum + n, 0),
-      rows_expected: expectedRows(load.plan, done),
-    });
+    const rows_read = [...done.values()].reduce((sum, n) => sum + n, 0);
+    await report([[load, { rows_read, rows_expected: expectedRows(load.plan, done) }]]);
   }
 
-  async function readAgain(mine: Work, load: OpenLoad): Promise<void> {
+  async function readAgain(mine: Work, part: Part, load: OpenLoad): Promise<void> {
     const again: ReadRows[] = [];
     await lake.loads.readers(0);
     for (const places of isFill(load) ? [] : await lake.loads.compare(load)) {
-      const how = { frozen: mine.frozen, pages: 0 };
+      const how = { frozen: part.frozen, pages: 0 };
       again.push(await lake.loads.read(load, how, (reading) => source.rows(load.table.id, reading, places)));
     }
-    assertSamePlaces(mine.plan, await source.leaves(load.table.id));
-    mine.read = { at: await endOfReading(), again, chunks: [] };
+    await assertSamePlaces([[part, load]]);
+    part.again = again;
+    mine.readAt = await endOfReading();
+  }
+
+  async function assertSamePlaces(standing: Standing): Promise<void> {
+    const leaves = await source.leaves(standing.map(([, { table }]) => table.id));
+    for (const [{ plan }, { table }] of standing) {
+      const now = leaves.get(table.id) ?? [];
+      if (plan.every(({ relid, filenode }) => now.some((leaf) => leaf.relid === relid && leaf.filenode === filenode))) continue;
+      throw new Moved(table.id);
+    }
   }
 
   /** Returns the source's clock. */
@@ -195,23 +256,27 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     return source.now();
   }
 
-  async function complete({ read }: Required<Work>, load: OpenLoad, drained: Drained): Promise<boolean> {
+  async function complete(readAt: string, standing: Standing, drained: Drained): Promise<boolean> {
     // A batch that was cut before the last read may lack what that has seen.
-    if (drained.kind === 'batch' && microseconds(drained.batch.cut) < microseconds(read.at)) return false;
+    if (drained.kind === 'batch' && microseconds(drained.batch.cut) < microseconds(readAt)) return false;
     const identity = await source.identity();
     await source.assertLeading();
     await at('before-complete');
-    const loaded = await lake.loads.complete(load, read, drained.kind === 'batch' ? drained.batch.cut : read.at, identity);
+    const read = standing.map(([{ again, chunks }, load]) => ({ load, again, chunks }));
+    const loaded = await lake.loads.complete(read, drained.kind === 'batch' ? drained.batch.cut : readAt, identity);
     await at('after-complete');
-    await reportDone(load, loaded);
+    const done_at = await source.now();
+    const results = standing.map(([, load], position) => [load, loaded[position] as Loaded] as const);
+    await report(results.map(([load, result]) => [load, { rows_read: result.rows, done_at, result }]));
+    for (const [load, result] of results) {
+      log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
+      onLoaded?.(load, result);
+    }
     return true;
   }
 
-  async function reportDone(load: OpenLoad, result: Loaded): Promise<void> {
-    const done_at = await source.now();
-    await source.reportLoad(load.id, { table_id: load.table.id, mode: load.mode, rows_read: result.rows, done_at, result });
-    log.info({ load: load.id, table: load.table.id, mode: load.mode, batchId: load.batchId, ...result }, 'load done');
-    onLoaded?.(load, result);
+  async function report(loads: readonly (readonly [OpenLoad, Omit<LoadProgress, 'table_id' | 'mode'>])[]): Promise<void> {
+    await source.reportLoads(new Map(loads.map(([{ id, table, mode }, progress]) => [id, { table_id: table.id, mode, ...progress }])));
   }
 
   /** What people have asked for into the lake; and of what is done there, tell those who were not told because a daemon was killed. */
@@ -222,16 +287,12 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
     // A table's first load is the lake's own affair.
     await lake.loads.request(requests.filter(({ id, mode }) => !known.has(id) && mode !== 'fill'));
     const now = await source.now();
-    for (const { id, tableId: table_id, mode } of requests) {
+    const progress = requests.map(({ id, tableId: table_id, mode }): [string, LoadProgress] => {
       const { done, result } = known.get(id) ?? { done: mode === 'fill' };
-      await source.reportLoad(id, {
-        table_id,
-        mode,
-        began_at: now,
-        ...(done && { done_at: now }),
-        ...(result && { rows_read: result.rows, result }),
-      });
-    }
+      const ended = { ...(done && { done_at: now }), ...(result && { rows_read: result.rows, result }) };
+      return [id, { table_id, mode, began_at: now, ...ended }];
+    });
+    await source.reportLoads(new Map(progress));
   }
 
   async function oneStep(drained: Drained): Promise<boolean> {
@@ -241,31 +302,54 @@ export function createLoader({ source, lake, log, at, readers, rowsPerSecond, ch
       gapWaits = await repairGaps({ source, lake, log });
       stale = false;
     }
-    const [load] = await lake.loads.open({ fresh });
-    look = load !== undefined;
-    if (load === undefined) return false;
-    if (work !== undefined && work.batchId !== load.batchId) await forget();
-    if (load.batchId === null || load.disturbed || tooLarge) {
+    const open = await lake.loads.open({ fresh });
+    look = open.length > 0;
+    if (!look) return false;
+    // Where those that were disturbed came first, tables that are emptied again and again would keep others from being loaded.
+    const begun = open.filter(({ batchId, disturbed }) => batchId !== null && !disturbed);
+    if (work !== undefined && !(await stillAtWork(work, begun))) await forget();
+    if (begun.length === 0 || tooLarge) {
       await forget();
       stale = false;
-      await begin(load);
+      await begin(open);
       tooLarge = false;
       return true;
     }
-    work ??= await takeUp(load);
+    work ??= await takeUp(begun);
+    const standing = work.parts.flatMap((part): Standing => {
+      const load = begun.find(({ id }) => id === part.id);
+      return load ? [[part, load]] : [];
+    });
+    const [only] = standing;
     try {
-      const todo = left(load);
-      if (work.read === undefined) await (todo.length > 0 ? loadChunks(work, load, todo) : readAgain(work, load));
-      else if (await complete(work as Required<Work>, load, drained)) {
-        await forget();
-        shrink = 1;
-      }
+      if (work.readAt !== undefined) {
+        if (await complete(work.readAt, standing, drained)) {
+          await forget();
+          shrink = 1;
+        }
+      } else if (standing.length > 1 || (only !== undefined && left(only[1]).length > 0)) await loadChunks(work, standing);
+      else if (only !== undefined) await readAgain(work, ...only);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       if (error.code !== 'load_disturbed' && error.code !== 'load_large') throw error;
       await forget();
-      await begin(error.code === 'load_large' ? { ...load, mode: 'full', sample: null } : load);
+      const anew = standing.map(([, load]) => load).find(({ table }) => !(error instanceof Moved) || table.id === error.tableId);
+      if (anew) await begin([error.code === 'load_large' ? { ...anew, mode: 'full', sample: null } : anew]);
     }
+    return true;
+  }
+
+  /**
+   * Whether what was read is of use. Of several loads those that were disturbed are left out; while rows are still being read, all are read again without
+   * them: they are few.
+   */
+  async function stillAtWork(mine: Work, begun: readonly OpenLoad[]): Promise<boolean> {
+    const stands = ({ id, batchId }: Part) => begun.some((load) => load.id === id && load.batchId === batchId);
+    const gone = mine.parts.filter((part) => !stands(part));
+    if (gone.length === 0) return true;
+    if (gone.length === mine.parts.length || mine.readAt === undefined) return false;
+    await forgetRows(gone);
+    work = { ...mine, parts: mine.parts.filter(stands) };
     return true;
   }
 
@@ -299,9 +383,19 @@ function left({ plan, done }: OpenLoad): Chunk[] {
   return chunksOf(plan).filter(({ index }) => !done.has(index));
 }
 
-function assertSamePlaces(plan: readonly PlannedLeaf[], now: readonly Leaf[]): void {
-  if (plan.every(({ relid, filenode }) => now.some((leaf) => leaf.relid === relid && leaf.filenode === filenode))) return;
-  throw new SluiceError('load_disturbed', 'The table was rewritten while it was loaded', 'None: the load begins anew.');
+async function forgetRows(parts: readonly Part[]): Promise<void> {
+  const rows = parts.flatMap(({ again, chunks }) => [...again, ...chunks.map((one) => one.rows)]);
+  await Promise.allSettled(rows.map((one) => one.forget()));
+}
+
+/** Rows of a table lie elsewhere than where they were read. */
+class Moved extends SluiceError {
+  readonly tableId: number;
+
+  constructor(tableId: number) {
+    super('load_disturbed', 'The table was rewritten while it was loaded', 'None: the load begins anew.');
+    this.tableId = tableId;
+  }
 }
 
 /** Of a time as the source writes it: ISO 8601 in UTC, with up to six decimals. */

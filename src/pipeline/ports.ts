@@ -86,8 +86,8 @@ export interface Source {
   oldestXid(): Promise<bigint>;
   /** Let captured changes go on with numbers above `seq`. Waits for no writer. Returns whether they were behind. */
   advance(seq: string): Promise<boolean>;
-  /** Where a tracked table's rows lie now; none where it is gone. */
-  leaves(tableId: number): Promise<Leaf[]>;
+  /** Where the rows of tracked tables lie now, by id; none of one that is gone. */
+  leaves(tableIds: readonly number[]): Promise<ReadonlyMap<number, readonly Leaf[]>>;
   /** Rows of a tracked table: where `placed` a column with the ctid, then each of `columns` as it arrives. */
   rows(tableId: number, reading: Reading, of: Chunk | Places): Promise<BatchReader>;
   /** Cancel our own reads of tables that somebody waits for, and those that wait for somebody. Returns how many. */
@@ -98,8 +98,8 @@ export interface Source {
   requestedLoads(): Promise<LoadRequest[]>;
   /** Ask for a verification of the table that waits longest for one, if its last one (else its first tracking) is as long ago, and none is under way. */
   requestDueVerify(intervalMs: number): Promise<void>;
-  /** Say how far a load is. */
-  reportLoad(id: string, progress: LoadProgress): Promise<void>;
+  /** Say how far loads are, by their ids. */
+  reportLoads(progress: ReadonlyMap<string, LoadProgress>): Promise<void>;
 }
 
 export interface Look {
@@ -171,7 +171,10 @@ export interface Lake {
   readonly loads: Loads;
   close(): Promise<void>;
 }
-/** Loads of tables: rows that are read from the source itself (docs/loads.md). Between them batches are applied. One load at a time. */
+/**
+ * Loads of tables: rows that are read from the source itself (docs/loads.md). Between them batches are applied. One load at a time, but for first loads
+ * (`fill`), of which several may share their transactions.
+ */
 export interface Loads {
   /** Those that are not done, the one at work first. `fresh`: a process beside this one may have asked for some. */
   open(options: { readonly fresh: boolean }): Promise<readonly OpenLoad[]>;
@@ -182,8 +185,8 @@ export interface Loads {
   request(loads: readonly LoadRequest[]): Promise<void>;
   /** Those of these loads that the lake knows. */
   find(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly done: boolean; readonly result?: Loaded }>>;
-  /** Begin, or begin anew what was disturbed. `horizon`: see OpenLoad. */
-  begin(load: OpenLoad, plan: readonly PlannedLeaf[], horizon: string): Promise<void>;
+  /** Begin, or begin anew what was disturbed, in one lake transaction. Several: first loads. `horizon`: see OpenLoad. */
+  begin(loads: readonly PlannedLoad[], horizon: string): Promise<void>;
   /** So many reads are going to run at the same time; 0: all have ended, and their sessions at the source end as well. Call it while none does. */
   readers(many: number): Promise<void>;
   /**
@@ -201,10 +204,10 @@ export interface Loads {
   /** Hold what was read against the state that is shown, when all chunks are in. Returns where rows lie that are to be read once more. Rejects with `load_large` where these are too many. */
   compare(load: OpenLoad): Promise<Places[]>;
   /**
-   * One lake transaction. The lake must have all that was committed before `cut`, which must be after the last read.
-   * @param read again: rows that `compare` asked for; chunks: those that are missing, of a load that brings all rows
+   * One lake transaction; several: first loads. The lake must have all that was committed before `cut`, which must be after the last read.
+   * Returns what each has found, in their order.
    */
-  complete(load: OpenLoad, read: LastRead, cut: string, source: SourceIdentity): Promise<Loaded>;
+  complete(loads: readonly ReadLoad[], cut: string, source: SourceIdentity): Promise<Loaded[]>;
   /** The table is gone, or there is nothing to do for it. */
   drop(load: OpenLoad): Promise<void>;
   /** Ids of the tables that the lake has and the source has not dropped. */
@@ -235,8 +238,17 @@ export interface ReadChunk {
   readonly rows: ReadRows;
 }
 
-export interface LastRead {
+export interface PlannedLoad {
+  readonly load: OpenLoad;
+  readonly plan: readonly PlannedLeaf[];
+}
+
+/** A load of which all was read. */
+export interface ReadLoad {
+  readonly load: OpenLoad;
+  /** Rows that `compare` asked for. */
   readonly again: readonly ReadRows[];
+  /** Those that are missing, of a load that brings all rows. */
   readonly chunks: readonly ReadChunk[];
 }
 

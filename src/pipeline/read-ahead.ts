@@ -21,6 +21,8 @@ export interface ReadAheadOptions {
   readonly readers: number;
   /** At most; undefined: as fast as it goes. */
   readonly rowsPerSecond?: number | undefined;
+  /** All of them go to the lake at once: they are few, or small. */
+  readonly whole?: boolean;
 }
 
 /** Reads chunks of a load while the lake takes others in, or a batch; but not far ahead. */
@@ -53,8 +55,8 @@ export class ReadAhead {
       await rows.forget();
     }
     this.#begin();
-    const enough = () =>
-      this.#arrived.size >= Math.min(this.#together, todo.length) || (this.#arrived.size > 0 && Date.now() > this.#takenAt + APART_MS);
+    const late = () => !this.#options.whole && this.#arrived.size > 0 && Date.now() > this.#takenAt + APART_MS;
+    const enough = () => this.#arrived.size >= Math.min(this.#together, todo.length) || late();
     if (!enough()) await Promise.race([...this.#reading, sleep(PAUSE_MS)]);
     return enough() ? [...this.#arrived.values()] : [];
   }
@@ -90,6 +92,7 @@ export class ReadAhead {
 
   /** How many go to the lake at once: memory is not to hold several. */
   get #together(): number {
+    if (this.#options.whole) return this.#options.chunks.length;
     return [...this.#arrived.values()].some(({ rows }) => rows.inMemory) ? 1 : TOGETHER;
   }
 

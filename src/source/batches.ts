@@ -227,9 +227,13 @@ export class PostgresSource implements Source, AsyncDisposable {
     await this.#sql`SELECT audit.forget_pause(${afterXid.toString()}::xid8)`;
   }
 
-  async leaves(tableId: number): Promise<Leaf[]> {
-    const rows = await this.#sql.unsafe<Leaf[]>(statement('pages'), [tableId]);
-    return rows.map((row) => ({ ...row }));
+  async leaves(tableIds: readonly number[]): Promise<ReadonlyMap<number, readonly Leaf[]>> {
+    const found = one(
+      await this.#sql.unsafe<{ leaves: (Leaf & { table_id: number })[] }[]>(statement('pages'), [arrayOf(tableIds)]),
+    ).leaves;
+    const leaves = new Map<number, Leaf[]>(tableIds.map((id) => [id, []]));
+    for (const { table_id, ...leaf } of found) leaves.get(table_id)?.push(leaf);
+    return leaves;
   }
 
   async rows(tableId: number, { columns, placed, checked }: Reading, of: Chunk | Places): Promise<BatchReader> {
@@ -267,8 +271,9 @@ export class PostgresSource implements Source, AsyncDisposable {
     await this.#sql.unsafe(statement('due_verify'), [intervalMs]);
   }
 
-  async reportLoad(id: string, progress: LoadProgress): Promise<void> {
-    await this.#sql`SELECT audit.report_load(${id}::uuid, ${JSON.stringify(progress)}::text::jsonb)`;
+  async reportLoads(progress: ReadonlyMap<string, LoadProgress>): Promise<void> {
+    await this
+      .#sql`SELECT count(audit.report_load(p.key::uuid, p.value)) FROM jsonb_each(${JSON.stringify(Object.fromEntries(progress))}::text::jsonb) p`;
   }
 
   async finished(below?: number): Promise<FinishedBatch[]> {

@@ -143,7 +143,7 @@ describe.each(ANY_MIRROR)('loads under attack: %s', { timeout: 180_000 }, (kind)
     await using mirror = await open(kind);
     const { lake, load, chunk, read } = await atFirstChunk(mirror, 0);
     const rows = await read();
-    await lake.loads.begin(load, load.plan, '0');
+    await lake.loads.begin([{ load, plan: load.plan }], '0');
     await expect(lake.loads.apply(load, [{ chunk, rows }])).rejects.toMatchObject({ code: 'lake_conflict' });
     await lake.release();
     await settled(mirror);

@@ -33,7 +33,8 @@ export interface DaemonOptions {
 
 /**
  * Drains periodically. States: waiting (another daemon leads) → leading → stopped.
- * One round at a time, however long it takes; a round drains until the buffer is empty and nothing is to be loaded, so a backlog waits for no interval.
+ * One round at a time, however long it takes; a round goes on while there is a backlog (a batch that was large, or took longer than the interval) or something to
+ * be loaded. Else batches begin an interval apart: under steady writes each would find a few more changes, and a lake of tiny files costs its readers.
  * A fault that may pass is logged and tried again with back-off; any other ends the daemon.
  */
 export class Daemon {
@@ -86,13 +87,16 @@ export class Daemon {
       if (!this.#leading && !(await this.#takeLead())) return;
       let busy: boolean;
       do {
+        const began = performance.now();
         const drained = await drain(ports);
         if (drained.kind === 'batch') onBatch?.(drained);
         await ports.verifier.step();
         this.#backoff.reset();
         await ports.guard.delivered(drained.kind === 'idle');
         await ports.retention.step();
-        busy = (await this.#load(drained)) || drained.kind === 'batch';
+        const loading = await this.#load(drained);
+        const late = performance.now() - began >= this.#options.intervalMs;
+        busy = loading || (drained.kind === 'batch' && (late || drained.applied.rows >= BACKLOG_ROWS));
       } while (busy && !this.#stopping);
     } catch (error) {
       // Whatever happened, the session that held the leadership may be gone: compete again.
@@ -148,6 +152,9 @@ export class Daemon {
 }
 
 const GUARD_INTERVAL_MS = 1_000;
+
+/** After a batch of so many changes another one may wait already. */
+const BACKLOG_ROWS = 10_000;
 
 /** How long `drainOnce` waits for another daemon to give up the lead, and tries again after faults that may pass. */
 const ONCE_PATIENCE_MS = 15_000;

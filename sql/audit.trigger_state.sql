@@ -17,12 +17,12 @@ BEGIN
       SELECT w.on_table, w.trigger_name FROM relation r CROSS JOIN LATERAL audit.triggers(tid, r.root, r.capture) w WHERE r.relid = r.root
     )
     SELECT jsonb_object_agg(r.relid::oid, CASE
-        WHEN found.any_off OR EXISTS (SELECT FROM wanted w WHERE w.relid = r.relid
-          AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = r.relid AND g.tgname = w.name)) THEN NULL
+        WHEN found.any_off OR EXISTS (SELECT FROM wanted w WHERE w.relid = r.relid AND (w.name = ANY (found.names)) IS NOT TRUE) THEN NULL
         ELSE found.made END)
     FROM relation r
-    CROSS JOIN LATERAL (  -- clones on partitions included
-      SELECT md5(string_agg(concat_ws(' ', g.tgname, g.xmin), ',' ORDER BY g.tgname)) AS made, bool_or(g.tgenabled IN ('D', 'R')) AS any_off
+    CROSS JOIN LATERAL (  -- clones on partitions included; names: a join would read the triggers of all tables
+      SELECT md5(string_agg(concat_ws(' ', g.tgname, g.xmin), ',' ORDER BY g.tgname)) AS made, bool_or(g.tgenabled IN ('D', 'R')) AS any_off,
+        array_agg(g.tgname::text) AS names
       FROM pg_trigger g WHERE g.tgrelid = r.relid AND g.tgname LIKE 'sluice\_%\_' || tid
     ) found
   );

@@ -46,6 +46,36 @@ describe.each(testVersions())('registry on PostgreSQL %i', (version) => {
     await lab.check();
   });
 
+  test('to track a table the triggers of others are not read', async () => {
+    const names = (count: number) => Array.from({ length: count }, (_, table) => `many_${table}`);
+    // Of so few triggers the planner would read all, where it looks up those of one table among a thousand.
+    const sql = lab.session();
+    await sql`SET enable_seqscan = off`;
+    const readOf = async (table: string) => {
+      await lab.run(`CREATE TABLE ${table} (id int PRIMARY KEY)`);
+      return sql.begin(async (tx) => {
+        // Of this session, also from before: what it has not told the others yet.
+        const read = async () => {
+          const [row] = await tx`SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_sys_tables WHERE relname = 'pg_trigger'`;
+          return Number(row?.n);
+        };
+        const before = await read();
+        await tx`SELECT audit.track(${table}::text::regclass)`;
+        return (await read()) - before;
+      });
+    };
+    const few = await readOf('t');
+    await lab.run(
+      names(30)
+        .map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY)`)
+        .join(';'),
+    );
+    await lab.track(...names(30));
+    expect(few).toBeGreaterThan(0);
+    // Each of the others has seven.
+    expect(await readOf('u')).toBeLessThan(few + 30);
+  });
+
   test('install makes every capture function anew, and drops those of tables that are gone', async () => {
     await lab.run('CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE gone (id int PRIMARY KEY)');
     const [kept, gone] = await lab.track('t', 'gone');

@@ -16,8 +16,9 @@ describe.each(LAKES)('invariants 1 and 2 hold for kill -9 of the daemon, %s', (k
   );
   test.each(points.filter((point) => kind === LAKES[0] || !WITHOUT_LAKE.test(point)))('%s', async (point) => {
     await using scene = await createScene(sharedPostgres(), kind);
-    // Chunks of a load have a transaction of their own where there are several of them.
-    if (point.endsWith('-chunk')) await scene.sql`INSERT INTO item SELECT -1000 - g, repeat('x', 500), 0 FROM generate_series(1, 200) g`;
+    // Chunks of a load have a transaction of their own where there are several of them; and such a load shares none, so that there are two to be hit.
+    if (/-(chunk|load|complete)$/.test(point))
+      await scene.sql`INSERT INTO item SELECT -1000 - g, repeat('x', 500), 0 FROM generate_series(1, 200) g`;
     const workload = new Workload(scene.sql);
     // A transaction that stays open holds the buffer: batches are moved instead of swapped.
     const moves = point.endsWith('-move');

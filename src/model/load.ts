@@ -139,8 +139,8 @@ const SMALL_PAGES = 512;
 const TOGETHER = 50;
 
 /**
- * Of loads in their order those that share their transactions: the first, or with it other first loads of small tables. Together their rows take the memory
- * of one chunk.
+ * Of loads in their order those that share their transactions: the first, or with it other first loads of small tables, one a table: each puts its state in the
+ * place of the one before. Together their rows take the memory of one chunk.
  */
 export function loadsTogether<T extends { readonly load: OpenLoad; readonly plan: readonly PlannedLeaf[] }>(
   loads: readonly T[],
@@ -149,7 +149,10 @@ export function loadsTogether<T extends { readonly load: OpenLoad; readonly plan
   const [first] = loads;
   if (first === undefined || !isSmall(first)) return loads.slice(0, 1);
   let bytes = 0;
+  const tables = new Set<number>();
   const small = loads.filter(isSmall).filter((one, position) => {
+    if (tables.has(one.load.table.id)) return false;
+    tables.add(one.load.table.id);
     bytes += one.plan.reduce((sum, leaf) => sum + leaf.bytes, 0);
     return position === 0 || bytes <= CHUNK_BYTES / shrink;
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chunksOf, expectedRows, type Leaf, planChunks, sampleChunks } from '../../src/model/load.ts';
+import { chunksOf, expectedRows, type Leaf, loadsTogether, type OpenLoad, planChunks, sampleChunks } from '../../src/model/load.ts';
 
 const leaf = (relid: string, pages: number, rows = pages * 100): Leaf => ({ relid, filenode: relid, pages, bytes: pages * 8192, rows });
 
@@ -64,5 +64,23 @@ describe('the rows that are expected', () => {
       ),
     ).toBe(600);
     expect(expectedRows(plan, new Map(chunksOf(plan).map(({ index }) => [index, 7])))).toBe(56);
+  });
+});
+
+describe('loads that share their transactions', () => {
+  const wanted = (table: number, pages = 1, mode: OpenLoad['mode'] = 'fill') => ({
+    load: { id: `${table}`, table: { id: table }, mode, sample: null, done: new Map() } as unknown as OpenLoad,
+    plan: planChunks([leaf(`${table}`, pages)]),
+  });
+  const ids = (loads: readonly { load: OpenLoad }[]) => loads.map(({ load }) => load.table.id);
+
+  it('are first loads of small tables', () => {
+    expect(ids(loadsTogether([wanted(1), wanted(2), wanted(3, 100_000), wanted(4, 1, 'compare'), wanted(5)]))).toEqual([1, 2, 5]);
+    expect(ids(loadsTogether([wanted(3, 100_000), wanted(1)]))).toEqual([3]);
+    expect(loadsTogether([])).toEqual([]);
+  });
+
+  it('one a table: the second would find the state of the first already shown', () => {
+    expect(ids(loadsTogether([wanted(1), wanted(2), wanted(1)]))).toEqual([1, 2]);
   });
 });

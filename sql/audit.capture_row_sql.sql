@@ -35,8 +35,10 @@ DECLARE
   there text := format('%s OR EXISTS (SELECT FROM %s t WHERE %s AND t.ctid OPERATOR(pg_catalog.=) NEW.ctid AND t.tableoid OPERATOR(pg_catalog.=) TG_RELID)',
     newest, tracked.relid, audit.same_key_sql(tracked, 't', 'NEW'));
   -- Without rules and for a row that nobody has touched since: almost every change there is.
-  at_once text := format('%s VALUES (%L, %s, pg_catalog.row_to_json(NEW)%s)', into_buffer, op, tracked.table_id, with_context);
-  untouched text := concat_ws(' AND ', CASE WHEN keyed THEN newest END, format(small, 'NEW'), audit.types_are_sql(tracked));
+  -- PostgreSQL decides the CASE when it plans the statement.
+  at_once text := format('%s VALUES (%L, %s, CASE WHEN %s THEN pg_catalog.row_to_json(NEW) ELSE audit.row_json(NEW) END%s)',
+    into_buffer, op, tracked.table_id, audit.types_are_sql(tracked), with_context);
+  untouched text := concat_ws(' AND ', CASE WHEN keyed THEN newest END, format(small, 'NEW'));
   -- Where the condition holds; an image that is null is too large, which audit.row_json tells by a setting. OFFSET 0 keeps it from being made twice.
   logged text := format('%s SELECT %%L::pg_catalog."char", %s, s.image%s FROM (SELECT %%s AS image WHERE %%s OFFSET 0) s WHERE s.image IS NOT NULL',
     into_buffer, tracked.table_id, with_context);

@@ -6,7 +6,7 @@ SELECT
   (SELECT array_agg(c.oid::regclass::text) FROM pg_class c
    WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname = ANY ($2::text[]) AND c.relname <> 'hash_key' AND NOT has_table_privilege(c.oid, 'SELECT')) AS no_select,
   (SELECT array_agg(f.what ORDER BY f.what) FROM (
-     SELECT 'function ' || p.oid::regprocedure::text AS what FROM pg_proc p WHERE p.pronamespace = 'audit'::regnamespace AND p.proname <> ALL ($1::text[]) AND p.proname !~ '^capture_\d+$'
+     SELECT 'function ' || p.oid::regprocedure::text AS what FROM pg_proc p WHERE p.pronamespace = 'audit'::regnamespace AND p.proname <> ALL ($1::text[]) AND p.proname !~ '^capture_\d+(_[iud])?$'
      UNION ALL
      SELECT 'relation ' || c.oid::regclass::text FROM pg_class c
      WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S') AND c.relname <> ALL ($2::text[])

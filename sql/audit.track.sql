@@ -57,9 +57,10 @@ BEGIN
   END LOOP;
   -- Of the other way of capture: while they last, a change would be logged twice.
   FOR wanted IN
-    SELECT g.tgname, g.tgrelid::regclass AS on_table FROM (SELECT rel AS relid UNION SELECT p.relid FROM audit.partitions(rel) p) r
-    JOIN pg_trigger g ON g.tgrelid = r.relid AND g.tgparentid = 0 AND g.tgname LIKE 'sluice\_%\_' || tracked.table_id
-    WHERE NOT EXISTS (SELECT FROM audit.triggers(tracked.table_id, rel, tracked.capture) w WHERE w.on_table = g.tgrelid AND w.trigger_name = g.tgname)
+    SELECT g.tgname, r.relid::regclass AS on_table FROM (SELECT rel AS relid UNION SELECT p.relid FROM audit.partitions(rel) p) r
+    -- OFFSET 0: by the index, not all triggers there are.
+    CROSS JOIN LATERAL (SELECT t.tgname, t.tgrelid, t.tgparentid FROM pg_trigger t WHERE t.tgrelid = r.relid OFFSET 0) g
+    WHERE g.tgparentid = 0 AND g.tgname LIKE 'sluice\_%\_' || tracked.table_id AND NOT EXISTS (SELECT FROM audit.triggers(tracked.table_id, rel, tracked.capture) w WHERE w.on_table = g.tgrelid AND w.trigger_name = g.tgname)
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', wanted.tgname, wanted.on_table);
   END LOOP;

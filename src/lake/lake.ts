@@ -6,11 +6,9 @@ import type { Lake } from '../pipeline/ports.ts';
 import type { LakeConfig } from './config.ts';
 import type { Engine, Sql } from './engine.ts';
 import { capGaps, closeGap, readGaps, recordGap } from './gaps.ts';
-import { makeInlinedDeletes } from './inlined-deletes.ts';
 import { moveAnchor, writeLedger, writeQuiet } from './ledger.ts';
 import { openLoads } from './loads.ts';
 import { type OnOneThread, onlyOneThread, withOneThread } from './one-thread.ts';
-import { placesOf } from './places.ts';
 import { prepareTables } from './prepare.ts';
 import { readRegistry } from './registry.ts';
 import { retainSlice } from './retain.ts';
@@ -39,8 +37,6 @@ export interface LakeOptions {
  */
 export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(engine), filePages }: LakeOptions = {}): Lake {
   const session = new LakeSession(engine, config);
-  /** Ids of tables that `prepareDeletes` has been for; a load may make their state anew. */
-  const ready = new Set<number>();
   // Only a writer changes the registry, and every writer moves the anchor.
   let cached: { at: number; tables: readonly LakeTable[] } | undefined;
   const registry = async (sql: Sql): Promise<readonly LakeTable[]> => {
@@ -49,7 +45,6 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
   };
   const forgetRegistry = () => {
     cached = undefined;
-    ready.clear();
   };
   // Of the last batch that this process has applied.
   let last: { readonly batchId: number; readonly ordinal: number } | undefined;
@@ -60,22 +55,6 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
   const isNext = ({ ordinal }: Batch, { lastBatchId }: Fence) =>
     last !== undefined && lastBatchId === last.batchId && session.seen === last.batchId && ordinal > last.ordinal;
   let batchesOfMany = 0;
-  let readyIn = -1;
-  /** See makeInlinedDeletes; once of each table that a batch is going to take rows from. */
-  const prepareDeletes = async (sql: Sql, prepared: readonly TableBatch[]): Promise<void> => {
-    if (readyIn !== engine.generation) ready.clear();
-    readyIn = engine.generation;
-    const states = prepared.flatMap(({ evolution: { table, was, changes } }) =>
-      was !== undefined && changes.length === 0 && table.key !== null && !table.dropped && !ready.has(table.id) ? [table] : [],
-    );
-    for (const { id } of states) ready.add(id);
-    await makeInlinedDeletes(
-      sql,
-      config,
-      states.map((table) => placesOf(table).state),
-      engine.log,
-    );
-  };
   /** Where many tables are new they come before anything else is done, in transactions of their own. Returns their ids. */
   const addTables = async (prepared: readonly TableBatch[], cut: string, source: SourceIdentity): Promise<number[]> => {
     const free = await session.use('looking up tables', async (sql) => newTables(prepared, await registry(sql)));
@@ -135,7 +114,6 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       let prepared = await prepare();
       const added = await addTables(prepared, batch.cut, source);
       if (added.length > 0) prepared = await prepare();
-      await session.use('preparing', (sql) => prepareDeletes(sql, prepared));
       const cpu = process.cpuUsage();
       const few = staged.from === STAGE && batchesOfMany === 0;
       const applied = await (few ? onlyOneThread : withOneThread)(engine, (onOneThread) =>

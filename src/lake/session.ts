@@ -3,7 +3,6 @@ import { attachStatement, foldersOf, isExclusive, type LakeConfig } from './conf
 import type { Engine, Sql } from './engine.ts';
 import { isEngineBroken, lakeError } from './errors.ts';
 import { makeFolder } from './folder.ts';
-import { makeInlinedDeletes } from './inlined-deletes.ts';
 import { secretsOf } from './redact.ts';
 import { statement } from './statement.ts';
 
@@ -14,12 +13,6 @@ import { statement } from './statement.ts';
 const ROW_GROUP_SIZE = 16_384;
 /** The same in bytes, for wide rows: a writer takes several times as much memory as its row group. */
 const ROW_GROUP_BYTES = '16MB';
-
-/** Tables of ours that every batch reads. */
-const FREQUENT = [
-  { schema: 'sluice', name: 'anchor' },
-  { schema: 'sluice', name: 'batch' },
-];
 
 /**
  * A lake's attachment to the engine and the fence against another writer.
@@ -169,7 +162,6 @@ export class LakeSession {
       "SELECT count(*) AS n FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = 'sluice' AND table_name = 'anchor'",
     );
     if (Number(made?.n) === 0) await this.#make(sql);
-    await makeInlinedDeletes(sql, this.#config, FREQUENT, this.#engine.log);
   }
 
   async #make(sql: Sql): Promise<void> {

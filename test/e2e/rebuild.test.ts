@@ -53,7 +53,8 @@ test.each(LAKES)('a daemon and rebuilds beside it: state equals the source, %s',
     await written;
     daemon.process.kill('SIGTERM');
   }
-  expect(await daemon.ended).toMatchObject({ code: 0 });
+  const ended = await daemon.ended;
+  expect(ended.code, ended.log).toBe(0);
   await lake.ok('run', '--once', '--log-level', 'silent');
   expect(await lake.ok('query', 'FROM public.item ORDER BY id')).toEqual([...(await lake.sql`SELECT * FROM item ORDER BY id`)]);
   const [history] = await lake.ok<{ n: number }[]>('query', 'SELECT count(*) AS n FROM public_history.item WHERE is_current');

@@ -90,7 +90,7 @@ export async function source(scale: Scale): Promise<Section> {
   ): Promise<Sample> => {
     const logs = await mkdtemp(join(folder, 'log-'));
     const before = await cpuOfBackends(server.dataDir);
-    const flags = ['-n', '-M', 'prepared', '-c', String(clients), '-l', '--log-prefix', join(logs, 'log'), ...args, '-f', script];
+    const flags = ['-n', '-c', String(clients), '-l', '--log-prefix', join(logs, 'log'), ...args, '-f', script];
     const env = { ...process.env, PGOPTIONS: `-c synchronous_commit=${commit}` };
     const { stdout } = await promisify(execFile)(join(pgbench, 'pgbench'), [...flags, url], { env });
     const transactions = Number(/actually processed: (\d+)/.exec(stdout)?.[1]);
@@ -226,7 +226,7 @@ export async function source(scale: Scale): Promise<Section> {
   return {
     name: 'source',
     title: `Cost at the source, PostgreSQL ${version}`,
-    about: `pgbench with prepared statements against one server, a database for each side, sides in turns; no daemon runs, and the buffer is emptied between turns, so this is what capture adds to
+    about: `pgbench (simple protocol) against one server, a database for each side, sides in turns; no daemon runs, and the buffer is emptied between turns, so this is what capture adds to
 the application's own work. **floor** is a trigger for each statement that inserts a constant; **naive** a row trigger with \`to_jsonb\` and a uuid key.`,
     figures,
     charts: [

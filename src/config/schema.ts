@@ -188,7 +188,7 @@ export const configSchema = z.strictObject({
   tables,
   lake: lake.prefault({}),
   batch: z
-    .strictObject({ interval: duration('How often the buffer is looked at; a backlog is drained without waiting.', '1s') })
+    .strictObject({ interval: duration('How far apart batches begin; a backlog is drained without waiting.', '1s') })
     .prefault({}),
   retain: measure(parseDuration, DURATION).optional().meta({
     description:

@@ -33,11 +33,6 @@ export function isExclusive(lake: LakeConfig): boolean {
   return lake.type === 'duckdb' || lake.catalog.startsWith('duckdb:');
 }
 
-/** The schema of DuckLake's own tables. */
-export function metadataSchemaOf({ catalog, metadataSchema }: DuckLakeLake): string {
-  return metadataSchema ?? (catalog.startsWith('postgres') ? 'public' : 'main');
-}
-
 /** Folders that must exist before the lake can be made. */
 export function foldersOf(lake: LakeConfig): string[] {
   if (lake.type === 'duckdb') return [dirname(lake.path)];

@@ -187,9 +187,7 @@ export const configSchema = z.strictObject({
   source,
   tables,
   lake: lake.prefault({}),
-  batch: z
-    .strictObject({ interval: duration('How far apart batches begin; a backlog is drained without waiting.', '1s') })
-    .prefault({}),
+  batch: z.strictObject({ interval: duration('How far apart batches begin; a backlog is drained without waiting.', '1s') }).prefault({}),
   retain: measure(parseDuration, DURATION).optional().meta({
     description:
       'How long changes are kept in the lake: older ones leave `main.cdc` and the typed logs, but for the last one of each row that is still there. Unset: for ever.',

@@ -14,7 +14,7 @@ import { readRegistry } from './registry.ts';
 import { retainSlice } from './retain.ts';
 import type { RowSource } from './row-source.ts';
 import type { Row } from './rows.ts';
-import { type Fence, LakeSession } from './session.ts';
+import { LakeSession } from './session.ts';
 import { forgetStage, incomplete, STAGE, stageLogged, stageNothing } from './stage.ts';
 import { fifoRows } from './stage-fifo.ts';
 import { statement } from './statement.ts';
@@ -46,14 +46,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
   const forgetRegistry = () => {
     cached = undefined;
   };
-  // Of the last batch that this process has applied.
-  let last: { readonly batchId: number; readonly ordinal: number } | undefined;
-  /**
-   * Whether the ledger can't have this batch: it came after the last one that was applied here, and nobody has written since. One from before this process is asked
-   * for by `find`; to ask for each takes 5 ms.
-   */
-  const isNext = ({ ordinal }: Batch, { lastBatchId }: Fence) =>
-    last !== undefined && lastBatchId === last.batchId && session.seen === last.batchId && ordinal > last.ordinal;
+  /** Of the next batches of few changes, how many have all threads: see SLOW_US. */
   let batchesOfMany = 0;
   /** Where many tables are new they come before anything else is done, in transactions of their own. Returns their ids. */
   const addTables = async (prepared: readonly TableBatch[], cut: string, source: SourceIdentity): Promise<number[]> => {
@@ -118,9 +111,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       const few = staged.from === STAGE && batchesOfMany === 0;
       const applied = await (few ? onlyOneThread : withOneThread)(engine, (onOneThread) =>
         session.write(`applying batch ${batch.id}`, async (sql, fence) => {
-          const held = isNext(batch, fence)
-            ? undefined
-            : (await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id }))[0];
+          const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
           if (held !== undefined) {
             session.accept(Number(held.batch_id));
             throw new SluiceError(
@@ -139,7 +130,6 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       const same = prepared.every(({ evolution }) => evolution.changes.length === 0 && evolution.replaces === undefined);
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
       if (applied.quiet) loads.kept(applied.batchId);
-      last = { batchId: applied.batchId, ordinal: batch.ordinal };
       // Not the time by the clock: that grows with whatever else runs on the machine, where more threads help least.
       const { user, system } = process.cpuUsage(cpu);
       if (batchesOfMany > 0) batchesOfMany -= 1;

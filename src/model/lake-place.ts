@@ -18,10 +18,10 @@ export function sameName(one: Name, other: Name): boolean {
  */
 export function placeOf({ schema, name }: Name, others: readonly LakeTable[], mine?: Name): Name {
   const lakeSchema = lakeSchemaOf(schema);
-  // Not a set of all places: it would be made for each of a thousand tables that come at once, to answer one question.
+  // Names first, and no set of all places: a thousand tables that come at once ask this of each other.
   const isTaken = (free: string) => {
     const wanted = placesOf({ schema: lakeSchema, name: free });
-    return others.some(({ lake }) => placesOf(lake).some((place) => wanted.includes(place)));
+    return others.some(({ lake }) => fold(lake.name) === fold(free) && placesOf(lake).some((place) => wanted.includes(place)));
   };
   let free = name;
   for (let count = 2; isTaken(free); count += 1) free = `${name}_${count}`;
@@ -33,14 +33,9 @@ function lakeSchemaOf(schema: string): string {
   return isReservedSchema(schema) ? `_sluice_${schema}` : schema;
 }
 
-/** Asked for all tables of the lake when a place is looked for, and a thousand tables may come at once. */
-const made = new WeakMap<Name, string[]>();
-
 /** State, typed log and history: a source schema may be called `_sluice_a`, and another `a_changes`. */
-function placesOf(name: Name): string[] {
-  const places = made.get(name) ?? ['', '_changes', '_history'].map((suffix) => `${fold(name.schema)}${suffix}\0${fold(name.name)}`);
-  made.set(name, places);
-  return places;
+function placesOf({ schema, name }: Name): string[] {
+  return ['', '_changes', '_history'].map((suffix) => `${fold(schema)}${suffix}\0${fold(name)}`);
 }
 
 /**

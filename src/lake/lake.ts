@@ -110,7 +110,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       const cpu = process.cpuUsage();
       const few = staged.from === STAGE && batchesOfMany === 0;
       const applied = await (few ? onlyOneThread : withOneThread)(engine, (onOneThread) =>
-        session.write(`applying batch ${batch.id}`, async (sql, fence) => {
+        session.writeBatch(`applying batch ${batch.id}`, async (sql, fence) => {
           const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
           if (held !== undefined) {
             session.accept(Number(held.batch_id));
@@ -122,8 +122,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
           }
           fence.check();
           const { changed, quiet, ...done } = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, onOneThread);
-          const value = { ...done, changed: [...added, ...changed], quiet: quiet && added.length === 0 };
-          return { value, lastBatchId: value.batchId };
+          return { ...done, changed: [...added, ...changed], quiet: quiet && added.length === 0 };
         }),
       );
       // Asking for the registry costs a transaction of the catalog, 30 ms of a small batch: it is what it was unless this batch changed it.
@@ -138,10 +137,13 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
         { batch: batch.id, batchId: applied.batchId, rows: applied.rows, ms: Math.round(performance.now() - started) },
         'batch applied',
       );
-      await engine.exclusive(async (sql) => {
-        await forgetStage(sql, staged.from === STAGE ? 'TABLE' : 'VIEW');
-        await sql.run('DROP TABLE IF EXISTS temp.typed_last').catch(() => undefined);
-      });
+      // Not waited for: the source need not wait to be told that the batch is done. Whoever uses the engine next comes after it.
+      void engine
+        .exclusive(async (sql) => {
+          await forgetStage(sql, staged.from === STAGE ? 'TABLE' : 'VIEW');
+          await sql.run('DROP TABLE IF EXISTS temp.typed_last');
+        })
+        .catch(() => undefined);
       return applied;
     },
     recordGap: (gap) => session.amend('recording a gap', (sql, fence) => recordGap(sql, gap, fence.lastBatchId)),
@@ -232,7 +234,6 @@ async function applyStaged(
   const lastSeq = text(found?.last_seq);
   await applyTables(sql, batchId, tables);
   await writeLedger(sql, batchId, batch, { rows, firstSeq, lastSeq }, source);
-  await moveAnchor(sql, batchId);
   const changed = tables.filter(({ evolution }) => evolution.changes.length > 0).map(({ evolution }) => evolution.table.id);
   const quiet =
     changed.length === 0 &&

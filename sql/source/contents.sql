@@ -19,6 +19,7 @@ SELECT json_build_object(
   'batch', (SELECT b.id FROM audit.batch b WHERE b.state = 'open'),
   'rows', (SELECT coalesce(sum(c.n), 0) FROM changes c),
   'bytes', pg_table_size('audit.cdc_old'),
+  'toasted', pg_table_size('audit.cdc_old') - pg_relation_size('audit.cdc_old'),
   'sentinel', EXISTS (SELECT FROM audit.sentinel s JOIN audit.epoch e USING (epoch)),
   'tables', (SELECT coalesce(json_object_agg(t.table_id, json_build_array(coalesce(n.nspname, t.schema_name), coalesce(c.relname, t.table_name), c.oid IS NOT NULL)), '{}')
              FROM audit.tracked_table t LEFT JOIN pg_class c ON c.oid = t.relid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace),

@@ -90,7 +90,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       const prepare = async () => {
         const prepared = await session.use('following schema changes', async (sql) => {
           await stageNothing(sql);
-          return prepareTables(sql, await registry(sql), tables, {}, session.seen);
+          return prepareTables(sql, await registry(sql), tables, {}, { last: session.seen });
         });
         return prepared.filter(({ evolution }) => evolution.changes.length > 0);
       };
@@ -103,13 +103,17 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
     apply: async (batch, staged, tables, source) => {
       const started = performance.now();
       const prepare = () =>
-        session.use('preparing', async (sql) => prepareTables(sql, await registry(sql), tables, staged.contents.changes, session.seen));
+        session.use('preparing', async (sql) =>
+          prepareTables(sql, await registry(sql), tables, staged.contents.changes, { last: session.seen, wide: isWide(staged) }),
+        );
       let prepared = await prepare();
       const added = await addTables(prepared, batch.cut, source);
       if (added.length > 0) prepared = await prepare();
       const cpu = process.cpuUsage();
-      const few = staged.from === STAGE && batchesOfMany === 0;
-      const applied = await (few ? onlyOneThread : withOneThread)(engine, (onOneThread) =>
+      const isStaged = staged.from[0] === STAGE;
+      const few = isStaged && batchesOfMany === 0;
+      // Every thread has rows of its own at each step.
+      const applied = await (few || isWide(staged) ? onlyOneThread : withOneThread)(engine, (onOneThread) =>
         session.writeBatch(`applying batch ${batch.id}`, async (sql, fence) => {
           const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
           if (held !== undefined) {
@@ -140,7 +144,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       // Not waited for: the source need not wait to be told that the batch is done. Whoever uses the engine next comes after it.
       void engine
         .exclusive(async (sql) => {
-          await forgetStage(sql, staged.from === STAGE ? 'TABLE' : 'VIEW');
+          await forgetStage(sql, isStaged ? 'TABLE' : 'VIEW');
           await sql.run('DROP TABLE IF EXISTS temp.typed_last');
         })
         .catch(() => undefined);
@@ -216,11 +220,15 @@ async function applyStaged(
   if (contents.batch !== batch.id) throw incomplete(`batch ${contents.batch} is staged, batch ${batch.id} was expected`);
   const log = async () => {
     if (contents.rows === 0) return;
-    await sql.run(statement('log', { from }), { batch_id: batchId, tables: JSON.stringify(contents.tables) }).catch((error: unknown) => {
-      throw staged.failure(error);
-    });
+    for (const one of from) {
+      await sql
+        .run(statement('log', { from: one }), { batch_id: batchId, tables: JSON.stringify(contents.tables) })
+        .catch((error: unknown) => {
+          throw staged.failure(error);
+        });
+    }
   };
-  if (from === STAGE) await log();
+  if (from[0] === STAGE) await log();
   else {
     // One thread reads the source. The others of the engine would wait for it by spinning, and take a core from PostgreSQL where it runs beside.
     await onOneThread(sql, log);
@@ -252,6 +260,11 @@ function toApplied(row: Row | undefined): Applied | undefined {
     changed: [],
     quiet: false,
   };
+}
+
+/** Whether it is read in slices, for its rows are wide. */
+function isWide({ from }: Staged): boolean {
+  return from.length > 1;
 }
 
 function text(value: Row[string] | undefined): string | null {

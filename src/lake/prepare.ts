@@ -11,14 +11,14 @@ import type { ToType } from './typing.ts';
 /**
  * What becomes of the tables of a batch, before its transaction: an error of DuckDB's would end that.
  * @param changes what the batch holds, by table id
- * @param last the number of the batch before this one
+ * @param how see ToType
  */
 export async function prepareTables(
   sql: Sql,
   registry: readonly LakeTable[],
   tables: readonly SourceTable[],
   changes: Contents['changes'],
-  last: number | undefined,
+  how: Pick<ToType, 'last' | 'wide'>,
 ): Promise<TableBatch[]> {
   let known = [...registry];
   const prepared: TableBatch[] = [];
@@ -32,7 +32,7 @@ export async function prepareTables(
     const evolution = evolve(mine, source, others);
     known = [...others.filter(({ id }) => id !== evolution.replaces), evolution.table];
     // A table that is gone is typed as it was known; one that never was known stays in the log alone.
-    const batch = await prepareTable(sql, evolution, changes[source.id], { filled: source.filled, last });
+    const batch = await prepareTable(sql, evolution, changes[source.id], { filled: source.filled, ...how });
     prepared.push(displaced ? { ...batch, displaced: { id: source.id, free } } : batch);
   }
   return prepared;
@@ -43,14 +43,14 @@ export async function prepareTable(
   sql: Sql,
   evolution: Evolution,
   contents: TableContents | undefined,
-  { filled, last }: Pick<ToType, 'filled' | 'last'>,
+  how: Pick<ToType, 'filled' | 'last' | 'wide'>,
 ): Promise<TableBatch> {
   const { rows = 0, context = false, truncates = [], lastSeq = '0' } = contents ?? {};
   const able: Truncate[] = [];
   const unable: Truncate[] = [];
   for (const one of [...truncates, ...goneWith(evolution, lastSeq)]) ((await understood(sql, evolution, one)) ? able : unable).push(one);
   const toType =
-    rows > truncates.length && evolution.table.columns.length > 0 ? { rows: rows - truncates.length, context, filled, last } : undefined;
+    rows > truncates.length && evolution.table.columns.length > 0 ? { rows: rows - truncates.length, context, ...how } : undefined;
   return { evolution, truncates: able, unable, ...(toType && { toType }) };
 }
 

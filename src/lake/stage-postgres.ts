@@ -13,12 +13,12 @@ import { forgetStage, stagedJson, stageError, stageWith } from './stage.ts';
  */
 const STREAM_ROWS = 50_000;
 /**
- * Wider rows than this are staged all the same: the engine carries 2,048 at a time through every step of a statement, and a temporary table spills
- * where a Parquet writer runs out of memory (seen at 20 kB, with 384 MB).
+ * Wide rows are never staged, but read in slices. For the engine carries 2,048 rows at a time through every step of a statement, and of 20 kB each neither
+ * a Parquet writer nor a temporary table has room at 384 MB. There may be some where so many bytes lie outside of their rows,
  */
-const STREAM_WIDTH = 4096;
-/** A batch of this size is small whatever its rows are. */
-const SMALL_BYTES = 1_000_000;
+const WIDE_BYTES = 1_000_000;
+/** or where rows take so much on the average, for what compresses well lies in them. */
+const WIDE_ROW = 1_000;
 
 /**
  * Reads a batch by DuckDB's `postgres` extension (binary COPY underneath); `postgres_scanner` must be loaded. The source is attached for one
@@ -29,15 +29,19 @@ export function postgresStager(engine: Engine, streamRows = STREAM_ROWS): Stager
   return {
     async stage(reader: BatchReader, contents: Contents): Promise<Staged> {
       const failure = (error: unknown) => stageError(error, secretsOf(reader.dsn));
-      const from = `(SELECT * REPLACE (${stagedJson('data')} AS data, ${stagedJson('context')} AS context) FROM postgres_query('source', ${literal(reader.query)}))`;
+      const fromOf = (query: string) =>
+        `(SELECT * REPLACE (${stagedJson('data')} AS data, ${stagedJson('context')} AS context) FROM postgres_query('source', ${literal(query)}))`;
       const close = () => engine.exclusive(async (sql) => void (await sql.run('DETACH DATABASE IF EXISTS source').catch(() => undefined)));
-      const streams = contents.rows >= streamRows && contents.bytes <= Math.max(contents.rows * STREAM_WIDTH, SMALL_BYTES);
+      const mayBeWide = contents.toasted > WIDE_BYTES || contents.bytes > contents.rows * WIDE_ROW + WIDE_BYTES;
+      const queries = (mayBeWide && (await reader.slices?.())) || [reader.query];
+      const streams = contents.rows >= streamRows || queries.length > 1;
       try {
         return await engine.exclusive(async (sql) => {
           await sql.run(`ATTACH OR REPLACE ${literal(reader.dsn)} AS source (TYPE postgres, READ_ONLY)`);
-          if (!streams) return stageWith(sql, contents, async () => void (await sql.run(`INSERT INTO temp.stage FROM ${from}`)));
+          if (!streams)
+            return stageWith(sql, contents, async () => void (await sql.run(`INSERT INTO temp.stage FROM ${fromOf(reader.query)}`)));
           await forgetStage(sql);
-          return { contents, from, failure, close };
+          return { contents, from: queries.map(fromOf), failure, close };
         });
       } catch (error) {
         await close();

@@ -61,10 +61,10 @@ export async function stageWith(sql: Sql, contents: Contents, fill: () => Promis
 
 /** A batch that lies in the staging table. */
 export function staged(contents: Contents): Staged {
-  return { contents, from: STAGE, failure: (error) => lakeError(error, 'reading the staged batch'), close: async () => undefined };
+  return { contents, from: [STAGE], failure: (error) => lakeError(error, 'reading the staged batch'), close: async () => undefined };
 }
 
-/** The staging table as Staged.from. */
+/** The staging table, as what a batch is read from. */
 export const STAGE = 'temp.stage';
 
 /** What lies in temp.stage, by table id; of a batch from the source, the source tells. */

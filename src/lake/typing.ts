@@ -111,8 +111,8 @@ export async function typeIntoLog(sql: Sql, batchId: number, log: string, evolut
  */
 const MANY = 50_000;
 
-export function goesStraight({ changes, was }: Evolution, { rows, context, last }: ToType): boolean {
-  return rows >= MANY && !context && sameColumns(changes, was, last);
+export function goesStraight({ changes, was }: Evolution, { rows, context, last, wide = false }: ToType): boolean {
+  return (rows >= MANY || wide) && !context && sameColumns(changes, was, last);
 }
 
 /** Whether all staged changes have the columns of now, as far as is known. */
@@ -148,6 +148,8 @@ export interface ToType {
   readonly filled: Readonly<Record<string, unknown>>;
   /** The number of the batch before this one; see LakeTable.before. */
   readonly last?: number | undefined;
+  /** Their rows are so wide that no temp table has room for them. */
+  readonly wide?: boolean;
 }
 
 const TOO_LARGE = '_sluice_too_large';

@@ -56,6 +56,8 @@ export interface Contents {
   readonly rows: number;
   /** What they take on the source's disk, compressed values as they are. */
   readonly bytes: number;
+  /** What of it are values too wide for their rows (TOAST). */
+  readonly toasted: number;
   /** False when the UNLOGGED sentinel is gone: the buffer was emptied by a crash or a failover. */
   readonly sentinel: boolean;
   /** Tracked tables by id: their schema and name at this instant, the last known ones for a table that is there or tracked no more. */
@@ -88,9 +90,9 @@ export interface Truncate {
 /** A batch that the lake's engine can read. */
 export interface Staged {
   readonly contents: Contents;
-  /** A FROM item of the engine with the columns of BatchReader.query. It may be read once. */
-  readonly from: string;
-  /** What the user is told of an error that reading `from` has met. */
+  /** FROM items of the engine with the columns of BatchReader.query, which together are the batch; several, one after the other, where it is wide. Each may be read once. */
+  readonly from: readonly string[];
+  /** What the user is told of an error that reading them has met. */
   failure(error: unknown): Error;
   /** Let go of what `from` needs. */
   close(): Promise<void>;

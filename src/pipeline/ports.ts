@@ -24,6 +24,8 @@ export interface BatchReader {
    * table_id int4, data json, context json.
    */
   readonly query: string;
+  /** The same rows by several such statements, each of which brings about 8 MB or one row; by one where that is all. Absent: there are no wide rows. */
+  slices?(): Promise<readonly string[]>;
   /** The same statement as `COPY … TO STDOUT (FORMAT csv)`: NULL unquoted and empty, '' quoted. */
   copyCsv(): Promise<Readable>;
 }

@@ -53,7 +53,7 @@ export async function stageRows(engine: Engine, batch: Batch, rows: readonly Sta
   if (!streams) return staged;
   await engine.run('CREATE OR REPLACE TEMP TABLE streamed AS FROM temp.stage');
   await engine.exclusive(forgetStage);
-  return { ...staged, from: 'temp.streamed', failure: (error) => new SluiceError('stage_failed', String(error), '') };
+  return { ...staged, from: ['temp.streamed'], failure: (error) => new SluiceError('stage_failed', String(error), '') };
 }
 
 function contentsOf(batch: Batch, rows: readonly StageRow[]): Contents {
@@ -70,6 +70,7 @@ function contentsOf(batch: Batch, rows: readonly StageRow[]): Contents {
     batch: batch.id,
     rows: rows.length,
     bytes: 0,
+    toasted: 0,
     sentinel: true,
     tables: { '1': ['public', 'orders', true], '2': ['we"ird', "na'me", true] },
     changes: Object.fromEntries(changes),
@@ -253,7 +254,7 @@ export function lakeContract(
     test.runIf(streams)('the source fails while the lake logs: said so, and nothing is left', async () => {
       const batch = newBatch();
       const staged = await stage(engine, batch, [{ seq: 1, data: '{}' }]);
-      const failing = { ...staged, from: "(FROM temp.streamed WHERE error('went away') IS NULL)" };
+      const failing = { ...staged, from: ["(FROM temp.streamed WHERE error('went away') IS NULL)"] };
       await expect(lake.apply(batch, failing, [], identity)).rejects.toMatchObject({ code: 'stage_failed' });
       expect(await lake.apply(batch, await stage(engine, batch, [{ seq: 1, data: '{}' }]), [], identity)).toMatchObject({ batchId: 1 });
     });

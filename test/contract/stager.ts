@@ -42,7 +42,16 @@ export async function makeBuffer(url: string): Promise<Buffer> {
       const [counted] = await sql.unsafe<{ n: number; few: string | null }[]>(
         `SELECT count(*)::int AS n, ${few ? `(${statement('few').replace('({changes})', `(${query})`)})` : 'NULL'} AS few FROM ${table}`,
       );
-      return { batch: randomUUID(), rows: counted?.n ?? 0, bytes: 0, sentinel: true, tables: {}, changes: {}, few: counted?.few ?? null };
+      return {
+        batch: randomUUID(),
+        rows: counted?.n ?? 0,
+        bytes: 0,
+        toasted: 0,
+        sentinel: true,
+        tables: {},
+        changes: {},
+        few: counted?.few ?? null,
+      };
     },
     async drop() {
       await sql.unsafe(`DROP TABLE ${table}`);
@@ -122,7 +131,7 @@ export function stagerContract(
         await engine.run(
           'CREATE OR REPLACE TEMP TABLE arrived (cdc_seq BIGINT, cdc_xid BIGINT, cdc_ts TIMESTAMPTZ, cdc_op VARCHAR, table_id INTEGER, data JSON, context JSON)',
         );
-        return await engine.run(`INSERT INTO temp.arrived FROM ${staged.from}`);
+        return await engine.run(`INSERT INTO temp.arrived FROM ${staged.from[0]}`);
       } catch (error) {
         throw staged.failure(error);
       } finally {

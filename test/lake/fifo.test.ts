@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-const contents = { batch: 'b', rows: 1, bytes: 0, sentinel: true, tables: {}, changes: {} };
+const contents = { batch: 'b', rows: 1, bytes: 0, toasted: 0, sentinel: true, tables: {}, changes: {} };
 const row = '1,1,2026-11-21 10:00:00+00,I,1,{},\n';
 const stage = (copyCsv: () => Promise<Readable>) => fifoStager(engine).stage({ dsn: 'postgres://h/x', query: '', copyCsv }, contents);
 

@@ -36,11 +36,12 @@ DECLARE
   gone text := format('NOT EXISTS (SELECT FROM %s t WHERE %s)', tracked.relid, audit.same_key_sql(tracked, 't', 'OLD'));
   there text := format('%s OR EXISTS (SELECT FROM %s t WHERE %s AND t.ctid OPERATOR(pg_catalog.=) NEW.ctid AND t.tableoid OPERATOR(pg_catalog.=) TG_RELID)',
     newest, tracked.relid, audit.same_key_sql(tracked, 't', 'NEW'));
-  -- Without rules and for a row that nobody has touched since, or that is deleted: almost every change there is. The guards stand outside, so that the
-  -- statement needs no subquery: VALUES takes 6 thousand instructions less than SELECT. PostgreSQL decides the CASE when it plans the statement.
+  -- Without rules and for a row that nobody has touched since, or that is deleted: almost every change there is. The guards stand outside, and only
+  -- row_to_json inside: a volatile function, be it in a branch that falls away, makes a subquery of the SELECT: 7 thousand instructions a row.
   at_once text := into_buffer || format(CASE WHEN op = 'D' AND keyed THEN ' SELECT %s WHERE ' || replace(gone, '%', '%%') ELSE ' VALUES (%s)' END,
-    format('%L::pg_catalog."char", %s, CASE WHEN %s THEN pg_catalog.row_to_json(%s) ELSE audit.row_json(%4$s) END%s', op, tracked.table_id, audit.types_are_sql(tracked), rec, with_context));
-  untouched text := concat_ws(' AND ', CASE WHEN keyed AND op <> 'D' THEN newest END, CASE WHEN keyed AND op = 'U' THEN audit.key_kept_sql(tracked) END, format(small, rec));
+    format('%L::pg_catalog."char", %s, pg_catalog.row_to_json(%s)%s', op, tracked.table_id, rec, with_context));
+  untouched text := concat_ws(' AND ', CASE WHEN op = 'I' OR NOT keyed THEN audit.types_are_sql(tracked) END, CASE WHEN keyed AND op <> 'D' THEN newest END,
+    CASE WHEN keyed AND op = 'U' THEN audit.key_kept_sql(tracked) END, format(small, rec));
   -- Where the condition holds; an image that is null is too large, which audit.row_json tells by a setting. OFFSET 0 keeps it from being made twice.
   logged text := format('%s SELECT %%L::pg_catalog."char", %s, s.image%s FROM (SELECT %%s AS image WHERE %%s OFFSET 0) s WHERE s.image IS NOT NULL',
     into_buffer, tracked.table_id, with_context);
@@ -53,7 +54,7 @@ BEGIN
     CASE WHEN ruled THEN E'\n  hash_key pg_catalog.bytea;' END, CASE WHEN tracked.context THEN E'\n  context pg_catalog.json;' END, E'\nBEGIN',
     CASE WHEN ruled THEN ''
       WHEN op = 'I' OR NOT keyed THEN format(E'\n  IF %s THEN%s\n    %s;\n    RETURN nothing;\n  END IF;', untouched, values_of, at_once)
-      ELSE format(E'\n  IF %s THEN\n    IF %s THEN%s\n      %s;\n      RETURN nothing;\n    END IF;\n  END IF;', layout, untouched, values_of, at_once) END,
+      ELSE format(E'\n  IF %s THEN\n    IF %s THEN%s\n      %s;\n      RETURN nothing;\n    END IF;\n  END IF;', layout || ' AND ' || audit.types_are_sql(tracked), untouched, values_of, at_once) END,
     E'\n  DECLARE\n    old_too_large pg_catalog.bool := false;\n    too_large pg_catalog.bool := false;\n',
     format(E'  BEGIN\n    IF %s THEN%s', layout, replace(values_of, E'\n  ', E'\n    ')),
     CASE WHEN op = 'U' AND keyed THEN format(E'\n      IF NOT (%s) THEN\n        %s;\n        old_too_large := NOT FOUND AND %s;\n      END IF;',

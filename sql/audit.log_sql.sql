@@ -2,7 +2,7 @@
 --   op       I, U or D            source  a FROM item with alias n: the rows
 --   params   what the statement calls the key for hashes and the context: variables of the capture function, or $1 and $2
 --   only_if  an expression without columns that must be true for anything to be logged
--- OFFSET 0 keeps the row from being put together for each expression that takes it whole: 2 thousand instructions of 30. A row above 128 kB, which may be
+-- OFFSET 0 keeps the row from being put together for each expression that takes it whole: 1,300 instructions of 30,000. A row above 128 kB, which may be
 -- too large, has its image made twice.
 CREATE OR REPLACE FUNCTION audit.log_sql(tracked audit.tracked_table, op text, source text, params text[], only_if text DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE

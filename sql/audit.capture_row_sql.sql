@@ -17,6 +17,8 @@
 -- Names. To pin search_path costs as much as an eighth to a fifth of all that capture costs (measured in instructions, PostgreSQL 18 and 15), with each row. So
 -- what runs for almost every change names the schema of all that it uses; only the rest pins it, and row_security, so that hidden rows are an error.
 --
+-- What returns is a variable that is null: NULL itself is an expression to PL/pgSQL, 900 instructions a call.
+--
 -- Variables are named through the block's label where a statement might take them for a column of the table.
 CREATE OR REPLACE FUNCTION audit.capture_row_sql(tracked audit.tracked_table, op text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -34,27 +36,30 @@ DECLARE
   gone text := format('NOT EXISTS (SELECT FROM %s t WHERE %s)', tracked.relid, audit.same_key_sql(tracked, 't', 'OLD'));
   there text := format('%s OR EXISTS (SELECT FROM %s t WHERE %s AND t.ctid OPERATOR(pg_catalog.=) NEW.ctid AND t.tableoid OPERATOR(pg_catalog.=) TG_RELID)',
     newest, tracked.relid, audit.same_key_sql(tracked, 't', 'NEW'));
-  -- Without rules and for a row that nobody has touched since: almost every change there is.
-  -- PostgreSQL decides the CASE when it plans the statement.
-  at_once text := format('%s VALUES (%L, %s, CASE WHEN %s THEN pg_catalog.row_to_json(NEW) ELSE audit.row_json(NEW) END%s)',
-    into_buffer, op, tracked.table_id, audit.types_are_sql(tracked), with_context);
-  untouched text := concat_ws(' AND ', CASE WHEN keyed THEN newest END, format(small, 'NEW'));
+  -- Without rules and for a row that nobody has touched since, or that is deleted: almost every change there is. The guards stand outside, and only
+  -- row_to_json inside: a volatile function, be it in a branch that falls away, makes a subquery of the SELECT: 7 thousand instructions a row.
+  at_once text := into_buffer || format(CASE WHEN op = 'D' AND keyed THEN ' SELECT %s WHERE ' || replace(gone, '%', '%%') ELSE ' VALUES (%s)' END,
+    format('%L::pg_catalog."char", %s, pg_catalog.row_to_json(%s)%s', op, tracked.table_id, rec, with_context));
+  untouched text := concat_ws(' AND ', CASE WHEN op = 'I' OR NOT keyed THEN audit.types_are_sql(tracked) END, CASE WHEN keyed AND op <> 'D' THEN newest END,
+    CASE WHEN keyed AND op = 'U' THEN audit.key_kept_sql(tracked) END, format(small, rec));
   -- Where the condition holds; an image that is null is too large, which audit.row_json tells by a setting. OFFSET 0 keeps it from being made twice.
   logged text := format('%s SELECT %%L::pg_catalog."char", %s, s.image%s FROM (SELECT %%s AS image WHERE %%s OFFSET 0) s WHERE s.image IS NOT NULL',
     into_buffer, tracked.table_id, with_context);
   flagged text := 'coalesce(pg_catalog.current_setting(''sluice.too_large'', true) OPERATOR(pg_catalog.=) ''yes'', false)';
+  params text := concat_ws(', ', CASE WHEN ruled THEN 'hash_key' ELSE 'NULL::pg_catalog.bytea' END, CASE WHEN tracked.context THEN 'context' ELSE 'NULL::pg_catalog.json' END);
   values_of text := audit.capture_values_sql(tracked);
 BEGIN
   RETURN concat(
-    E'\n<<sluice>>\nDECLARE\n  hash_key pg_catalog.bytea;\n  context pg_catalog.json;\nBEGIN',
+    E'\n<<sluice>>\nDECLARE\n  nothing pg_catalog.bool;',
+    CASE WHEN ruled THEN E'\n  hash_key pg_catalog.bytea;' END, CASE WHEN tracked.context THEN E'\n  context pg_catalog.json;' END, E'\nBEGIN',
     CASE WHEN ruled THEN ''
-      WHEN op = 'I' OR op = 'U' AND NOT keyed THEN format(E'\n  IF %s THEN%s\n    %s;\n    RETURN NULL;\n  END IF;', untouched, values_of, at_once)
-      WHEN op = 'U' THEN format(E'\n  IF %s THEN\n    IF %s AND %s THEN%s\n      %s;\n      RETURN NULL;\n    END IF;\n  END IF;', layout, untouched, audit.key_kept_sql(tracked), values_of, at_once) END,
+      WHEN op = 'I' OR NOT keyed THEN format(E'\n  IF %s THEN%s\n    %s;\n    RETURN nothing;\n  END IF;', untouched, values_of, at_once)
+      ELSE format(E'\n  IF %s THEN\n    IF %s THEN%s\n      %s;\n      RETURN nothing;\n    END IF;\n  END IF;', layout || ' AND ' || audit.types_are_sql(tracked), untouched, values_of, at_once) END,
     E'\n  DECLARE\n    old_too_large pg_catalog.bool := false;\n    too_large pg_catalog.bool := false;\n',
     format(E'  BEGIN\n    IF %s THEN%s', layout, replace(values_of, E'\n  ', E'\n    ')),
     CASE WHEN op = 'U' AND keyed THEN format(E'\n      IF NOT (%s) THEN\n        %s;\n        old_too_large := NOT FOUND AND %s;\n      END IF;',
       audit.key_kept_sql(tracked), format(logged, 'D', audit.row_image_sql(tracked, 'OLD'), gone), flagged) END,
-    format(E'\n      %s;\n      too_large := NOT FOUND AND %s;\n      IF NOT old_too_large AND NOT too_large THEN\n        RETURN NULL;\n      END IF;\n    END IF;',
+    format(E'\n      %s;\n      too_large := NOT FOUND AND %s;\n      IF NOT old_too_large AND NOT too_large THEN\n        RETURN nothing;\n      END IF;\n    END IF;',
       format(logged, op, audit.row_image_sql(tracked, rec), CASE WHEN NOT keyed THEN 'true' WHEN op = 'D' THEN gone ELSE there END), flagged),
     format($body$
     DECLARE
@@ -70,7 +75,7 @@ BEGIN
         BEGIN
           again := audit.reread_sql(entry, %7$L);
           IF again IS NOT NULL THEN
-            EXECUTE again USING hash_key, context, %5$s;
+            EXECUTE again USING %9$s, %5$s;
           END IF;
         EXCEPTION
           WHEN transaction_rollback THEN
@@ -80,22 +85,22 @@ BEGIN
             PERFORM audit.note_fault(%2$s, SQLSTATE);%8$s
         END;
         IF again IS NULL THEN
-          EXECUTE audit.log_sql(entry, %4$L, '(SELECT ($3).*) n', '{$1,$2}') USING hash_key, context, %6$s;
+          EXECUTE audit.log_sql(entry, %4$L, '(SELECT ($3).*) n', '{$1,$2}') USING %9$s, %6$s;
         END IF;
         too_large := current_setting('sluice.too_large', true) = 'yes';
       END IF;
       PERFORM set_config('sluice.too_large', '', true);
       IF too_large AND again IS NOT NULL THEN
         again := audit.large_rows_sql(entry, 'U', audit.reread_sql(entry, %7$L, true));
-        EXECUTE again USING hash_key, context, %5$s;
+        EXECUTE again USING %9$s, %5$s;
       ELSIF too_large THEN
-        EXECUTE audit.large_rows_sql(entry, %4$L, '(SELECT ($3).*) r') USING hash_key, context, %6$s;
+        EXECUTE audit.large_rows_sql(entry, %4$L, '(SELECT ($3).*) r') USING %9$s, %6$s;
       END IF;
       IF old_too_large THEN
-        EXECUTE audit.large_rows_sql(entry, 'D', '(SELECT ($3).*) r') USING hash_key, context, OLD;
+        EXECUTE audit.large_rows_sql(entry, 'D', '(SELECT ($3).*) r') USING %9$s, OLD;
       END IF;
       PERFORM set_config('row_security', security, true), set_config('search_path', path, true);
-      RETURN NULL;
+      RETURN nothing;
     END;
   END;
 END
@@ -107,6 +112,7 @@ $body$,
       CASE op WHEN 'I' THEN 'NEW' WHEN 'U' THEN 'OLD, NEW' ELSE 'OLD' END,
       rec,
       CASE op WHEN 'U' THEN 'SELECT ($3).* UNION ALL SELECT ($4).*' ELSE 'SELECT ($3).*' END,
-      CASE WHEN op = 'U' AND keyed THEN E'\n            EXECUTE audit.log_sql(entry, ''D'', ''(SELECT ($3).*) n'', ''{$1,$2}'') USING hash_key, context, OLD;' END));
+      CASE WHEN op = 'U' AND keyed THEN E'\n            EXECUTE audit.log_sql(entry, ''D'', ''(SELECT ($3).*) n'', ''{$1,$2}'') USING ' || params || ', OLD;' END,
+      params));
 END
 $$;

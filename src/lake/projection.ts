@@ -2,7 +2,7 @@ import { SluiceError } from '../model/error.ts';
 import { type LakeColumnNames, lakeColumnNames } from '../model/lake-names.ts';
 import type { SourceColumn } from '../model/source-type.ts';
 import type { TypeMapping } from '../model/type-mapping.ts';
-import { mapType } from '../model/types.ts';
+import { mapType, NEGATIVE_ZERO } from '../model/types.ts';
 import { EXACT } from './exact.ts';
 import { ident, literal } from './sql.ts';
 
@@ -75,8 +75,9 @@ export function projectColumns(columns: readonly ProjectedColumn[], own: LakeCol
     const places = all.map(([index, { begin, end }]) => `${begin} AS begin${index}, ${end} AS end${index}`);
     return `(SELECT r.*, ${all.map(([index, { text }]) => `${text} AS cut${index}`).join(', ')} FROM (SELECT r.*, ${places.join(', ')} FROM ${from} AS r) AS r)`;
   };
-  // A malformed text on purpose: a row of which capture had to leave out values is for the thorough way, which counts them.
-  const whole = `CASE WHEN contains(r.data, ${literal(`"${TOO_LARGE}":{`)}) THEN 'too large' ELSE ${unscanned} END`;
+  // A malformed text on purpose: a row of which capture had to leave out values is for the thorough way, which counts them. Capture names them at the row's
+  // end, so few rows are searched: 0.13 s of CPU per million less.
+  const whole = `CASE WHEN suffix(r.data, '}}') AND contains(r.data, ${literal(`"${TOO_LARGE}":{`)}) THEN 'too large' ELSE ${unscanned} END`;
   const texts = `from_json(CASE WHEN json_valid(${scanned}) THEN ${scanned} END, ${structure(columns, () => 'VARCHAR')})`;
   return {
     columns,
@@ -171,7 +172,10 @@ function structure(columns: readonly ProjectedColumn[], type: (column: Projected
 /** Above this a pattern of all keys takes RE2 more memory than it may have; then any key matches. Never wrong, only slower. */
 const LONGEST_PATTERN = 8192;
 
-/** r.data, through the scanner where the parser would alter a value: a regular expression finds these rows in 0.2 s per million. */
+/**
+ * r.data, through the scanner where the parser would alter a value: a regular expression finds these rows in 0.2 s per million. Where that is nothing but
+ * negative zeros, few rows get that far: what ends in -0 is found in 0.03 s.
+ */
 function exactData(columns: readonly ProjectedColumn[]): string {
   const byPattern = new Map<string, string[]>();
   const kinds: [key: string, kind: string][] = [];
@@ -183,7 +187,10 @@ function exactData(columns: readonly ProjectedColumn[]): string {
   if (byPattern.size === 0) return 'r.data';
   const named = [...byPattern].map(([pattern, all]) => `"(?:${all.join('|')}):(?:${pattern})`).join('|');
   const pattern = named.length <= LONGEST_PATTERN ? named : `":(?:${[...byPattern.keys()].join('|')})`;
-  return `CASE WHEN regexp_matches(r.data, ${literal(pattern)}) THEN ${EXACT}(r.data, ${literal(JSON.stringify(Object.fromEntries(kinds)))}) ELSE r.data END`;
+  const rare = [...byPattern.keys()].every((one) => one === NEGATIVE_ZERO)
+    ? "(contains(r.data, '-0,') OR contains(r.data, '-0}')) AND "
+    : '';
+  return `CASE WHEN ${rare}regexp_matches(r.data, ${literal(pattern)}) THEN ${EXACT}(r.data, ${literal(JSON.stringify(Object.fromEntries(kinds)))}) ELSE r.data END`;
 }
 
 function regexQuote(text: string): string {

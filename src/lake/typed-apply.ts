@@ -11,7 +11,7 @@ import type { Row } from './rows.ts';
 import { ident } from './sql.ts';
 import { statement } from './statement.ts';
 import { namesOf, partsOf, sameKey, sameValues } from './table-sql.ts';
-import { goesStraight, type ToType, type Typed, typeChanges, typedRelation, typeIntoLog } from './typing.ts';
+import { broughtBy, goesStraight, type ToType, type Typed, typeChanges, typedRelation, typeIntoLog } from './typing.ts';
 
 /** What one table gets from a batch. */
 export interface TableBatch {
@@ -81,10 +81,7 @@ async function applyTable(sql: Sql, batchId: number, batch: TableBatch): Promise
   const typed = toType && (await typeBatch(sql, batchId, batch, toType));
   const grown = await applyChanges(sql, batchId, batch, typed);
   if (table.dropped || !typed) return undefined;
-  const [row] = await sql.rows(
-    statement('batch_table_of', { typed: typed.relation, seq: ident(table.own._seq), ts: ident(table.own._ts) }),
-  );
-  const brought = { ...row, table_id: table.id, state_rows: grown };
+  const brought = { ...(typed.brought ?? (await broughtBy(sql, table, typed.relation))), table_id: table.id, state_rows: grown };
   if (typed.losses.length === 0) return brought;
   await sql.run(statement('losses'), {
     batch_id: batchId,
@@ -225,10 +222,14 @@ async function applyState(
   if (truncated !== null) grown -= await sql.run(`DELETE FROM ${state}`);
   if (typed) {
     const from = { ...parts, typed: typed.relation };
-    await sql.run(statement('typed_last', from), { truncated });
+    const [last] = await sql.rows(statement('typed_last', from), { truncated });
+    // As many keys as changes: each is the last of its key.
+    const every = typed.brought !== undefined && Number(last?.Count) === Number(typed.brought.changes);
     if (was && changes.some(({ change }) => change === 'key_changed')) grown -= await removeByOldKey(sql, batchId, was, table, typed);
     grown -= await sql.run(statement('state_delete', { state, same_key: same }));
-    grown += await sql.run(statement('state_insert', from));
+    grown += await sql.run(
+      statement('state_insert', { ...from, with_last: every ? '' : `SEMI JOIN temp.typed_last AS l ON t.${seq} = l.${seq}` }),
+    );
   }
   for (const { bound, seq: at } of truncates) {
     if (bound === null) continue;

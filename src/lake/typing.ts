@@ -5,7 +5,9 @@ import { filledValue } from './ddl.ts';
 import type { Sql } from './engine.ts';
 import { list } from './places.ts';
 import { type ProjectedColumn, type Projection, projectColumns } from './projection.ts';
+import type { Row } from './rows.ts';
 import { ident, literal } from './sql.ts';
+import { statement } from './statement.ts';
 
 /** A table's changes of the staged batch, typed as the lake will hold them. */
 export interface Typed {
@@ -15,6 +17,8 @@ export interface Typed {
   readonly logged: boolean;
   /** Whether changes of this table carry who made them and why. */
   readonly context: boolean;
+  /** What batch_table_of.sql says of it, where that was asked for already. */
+  readonly brought?: Row;
   /** Values that the lake's types can't hold. */
   readonly losses: readonly { readonly seq: string; readonly column: string | null; readonly reason: string }[];
 }
@@ -94,15 +98,21 @@ export async function typeIntoLog(sql: Sql, batchId: number, log: string, evolut
   const { _op, _seq, _xid, _ts, _batch } = table.own;
   const columns = list([_op, _seq, _xid, _ts, ...table.columns.map(({ name }) => name), _batch]);
   const ours = `${ident(_batch)} = ${batchId}`;
-  await sql.run(`INSERT INTO ${log} (${columns}) SELECT *, ${batchId} FROM (${asNow(table).strict(stagedOf(table))})`);
+  const inserted = await sql.run(`INSERT INTO ${log} (${columns}) SELECT *, ${batchId} FROM (${asNow(table).strict(stagedOf(table))})`);
   const relation = `(FROM ${log} WHERE ${ours})`;
-  const [left] = await sql.rows(`SELECT count(*) AS n FROM ${log} WHERE ${ours} AND ${ident(_seq)} IS NULL`);
-  const rows = Number(left?.n);
-  if (rows === 0) return { relation, logged: true, context: false, losses: [] };
+  const brought = await broughtBy(sql, table, relation);
+  const rows = inserted - Number(brought.changes);
+  if (rows === 0) return { relation, logged: true, context: false, brought, losses: [] };
   await sql.run(`DELETE FROM ${log} WHERE ${ours} AND ${ident(_seq)} IS NULL`);
   const rest = await typeChanges(sql, evolution, { ...toType, rows }, exceptTyped(stagedOf(table), table, relation));
   await sql.run(`INSERT INTO ${log} (${columns}) SELECT *, ${batchId} FROM ${rest.relation}`);
   return { relation, logged: true, context: false, losses: rest.losses };
+}
+
+/** What a batch has brought for one table, for its row of sluice.batch_table. */
+export async function broughtBy(sql: Sql, { own }: LakeTable, typed: string): Promise<Row> {
+  const [row] = await sql.rows(statement('batch_table_of', { typed, seq: ident(own._seq), ts: ident(own._ts) }));
+  return row ?? {};
 }
 
 /**

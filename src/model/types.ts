@@ -4,13 +4,16 @@ import { decimalOf, numericOf } from './numeric-type.ts';
 import type { SourceType } from './source-type.ts';
 import { mapping, type TypeMapping } from './type-mapping.ts';
 
+/** Of a float. */
+export const NEGATIVE_ZERO = '-0[,}]';
+
 /**
  * A negative zero is an integer for DuckDB's parser, which has no -0. A real is read from its text, because a double in between would
  * round twice: the text that it leaves of a number of at most 9 digits is the same number.
  */
 const FLOAT = {
   exact: 'number',
-  unsafe: '-0[,}]',
+  unsafe: NEGATIVE_ZERO,
   lost: 'in Parquet the sign of a zero (a page holds 0 and -0 as one of the two): they are equal, so it is not counted',
 } as const;
 

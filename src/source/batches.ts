@@ -60,10 +60,11 @@ export class PostgresSource implements Source, AsyncDisposable {
   readonly #openBatch = statement('open_batch');
   readonly #look = statement('look').replace('{open_batch}', () => this.#openBatch);
   readonly #takeBatch = statement('take');
-  readonly #stage = statement('stage');
+  readonly #changes = statement('changes');
+  readonly #stage = statement('stage').replace('\n{changes}', () => `\n${this.#changes}`);
   readonly #contents = statement('contents').replace(
     '\n{few})',
-    () => `\n${statement('few').replace('({changes})', () => `(${this.#stage})`)})`,
+    () => `\n${statement('few').replace('({changes})', () => `(${this.#changes})`)})`,
   );
   readonly #tables = statement('tables');
   readonly #bufferBytes = statement('buffer_bytes');

@@ -28,6 +28,11 @@ export type LakeConfig = DuckDbLake | DuckLakeLake;
  */
 const INLINE_ROWS = 10;
 
+/** The setting of how many rows of an INSERT stay in the catalog. A setting, not an option of the ATTACH, for it may differ between batches; what the lake's owner has set for the lake or a table goes before it. */
+export function inliningStatement({ inlineRows = INLINE_ROWS }: Pick<DuckLakeLake, 'inlineRows'>): string {
+  return `SET ducklake_default_data_inlining_row_limit = ${inlineRows}`;
+}
+
 /** Whether the lake is a file that one process at a time can hold, so that it must be let go between batches. */
 export function isExclusive(lake: LakeConfig): boolean {
   return lake.type === 'duckdb' || lake.catalog.startsWith('duckdb:');
@@ -49,7 +54,6 @@ export function attachStatement(lake: LakeConfig, mode: 'write' | 'read', name =
   const options = mode === 'read' ? ['READ_ONLY'] : [];
   if (lake.type === 'duckdb') return attach(lake.path, name, options);
   options.push(`DATA_PATH ${literal(lake.data)}`);
-  if (mode === 'write') options.push(`DATA_INLINING_ROW_LIMIT ${lake.inlineRows ?? INLINE_ROWS}`);
   if (lake.metadataSchema !== undefined) options.push(`METADATA_SCHEMA ${literal(lake.metadataSchema)}`);
   if (lake.catalog.startsWith('duckdb:')) return attach(`ducklake:${lake.catalog.slice('duckdb:'.length)}`, name, options);
   if (lake.catalog.startsWith('sqlite:')) return attach(`ducklake:${lake.catalog}`, name, options);

@@ -113,22 +113,24 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       const isStaged = staged.from[0] === STAGE;
       const few = isStaged && batchesOfMany === 0;
       // Every thread has rows of its own at each step.
-      const applied = await (few || isWide(staged) ? onlyOneThread : withOneThread)(engine, (onOneThread) =>
-        session.writeBatch(`applying batch ${batch.id}`, async (sql, fence) => {
-          const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
-          if (held !== undefined) {
-            session.accept(Number(held.batch_id));
-            throw new SluiceError(
-              'lake_already_holds',
-              `The lake holds batch ${batch.id} already`,
-              'Nothing to do: it is finished at the source next.',
-            );
-          }
-          fence.check();
-          const { changed, quiet, ...done } = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, onOneThread);
-          return { ...done, changed: [...added, ...changed], quiet: quiet && added.length === 0 };
-        }),
-      );
+      const write = () =>
+        (few || isWide(staged) ? onlyOneThread : withOneThread)(engine, (onOneThread) =>
+          session.writeBatch(`applying batch ${batch.id}`, async (sql, fence) => {
+            const [held] = await sql.rows(HELD, { ordinal: batch.ordinal, cut: batch.cut, batch_uuid: batch.id });
+            if (held !== undefined) {
+              session.accept(Number(held.batch_id));
+              throw new SluiceError(
+                'lake_already_holds',
+                `The lake holds batch ${batch.id} already`,
+                'Nothing to do: it is finished at the source next.',
+              );
+            }
+            fence.check();
+            const { changed, quiet, ...done } = await applyStaged(sql, batch, staged, source, fence.lastBatchId + 1, prepared, onOneThread);
+            return { ...done, changed: [...added, ...changed], quiet: quiet && added.length === 0 };
+          }),
+        );
+      const applied = await (isBulky(staged) ? session.withoutInlining(write) : write());
       // Asking for the registry costs a transaction of the catalog, 30 ms of a small batch: it is what it was unless this batch changed it.
       const same = prepared.every(({ evolution }) => evolution.changes.length === 0 && evolution.replaces === undefined);
       cached = same && cached !== undefined ? { ...cached, at: applied.batchId } : undefined;
@@ -266,6 +268,15 @@ function toApplied(row: Row | undefined): Applied | undefined {
 function isWide({ from }: Staged): boolean {
   return from.length > 1;
 }
+
+/** Whether few rows of it may be large. */
+function isBulky({ contents: { few, rows, toasted } }: Staged): boolean {
+  return few == null ? toasted > BULKY_BYTES : few.length > BULKY_BYTES + rows * PLAIN_ROW;
+}
+
+const BULKY_BYTES = 30_000;
+/** A change as JSON, generously. */
+const PLAIN_ROW = 2_000;
 
 function text(value: Row[string] | undefined): string | null {
   return value === null || value === undefined ? null : String(value);

@@ -25,3 +25,22 @@ test('a batch of 24,000 rows of 20 kB, one of 5 MB, and narrow ones', async () =
     expect(await mirror.query(`${hash} public.${table}`)).toEqual([{ ...source }]);
   }
 });
+
+test('few rows stay in the catalog of a DuckLake, but large ones become files', async () => {
+  await using mirror = await openMirror(sharedPostgres(18), 'DuckLake on SQLite');
+  await mirror.run('CREATE TABLE doc (id int PRIMARY KEY, body text)');
+  await mirror.track('doc');
+  await mirror.drain();
+  const files = async (body: string) => {
+    await mirror.run(`INSERT INTO doc SELECT coalesce(max(id), 0) + 1, ${body} FROM doc`);
+    await mirror.drain();
+    const [row] = await mirror.query("SELECT file_count::int AS n FROM ducklake_table_info('lake') WHERE table_name = 'cdc'");
+    return row?.n;
+  };
+  expect(await files("'small'")).toBe(0);
+  expect(await files("repeat('x', 100000)")).toBe(1);
+  // Few rows, but more than come along with the contents.
+  expect(await files("(SELECT string_agg(md5(g::text), '') FROM generate_series(1, 160000) AS g)")).toBe(2);
+  expect(await files("'small'")).toBe(2);
+  await mirror.expectState('doc');
+});

@@ -64,7 +64,7 @@ interface Sample {
  */
 export async function source(scale: Scale): Promise<Section> {
   const quick = scale === 'quick';
-  const rounds = quick ? 1 : 7;
+  const rounds = quick ? 1 : 5;
   const seconds = quick ? 1 : 2;
   const rows = quick ? 10_000 : 300_000;
   const pgbench = toolFolder('pgbench');

@@ -40,7 +40,7 @@ DECLARE
   -- row_to_json inside: a volatile function, be it in a branch that falls away, makes a subquery of the SELECT: 7 thousand instructions a row.
   at_once text := into_buffer || format(CASE WHEN op = 'D' AND keyed THEN ' SELECT %s WHERE ' || replace(gone, '%', '%%') ELSE ' VALUES (%s)' END,
     format('%L::pg_catalog."char", %s, pg_catalog.row_to_json(%s)%s', op, tracked.table_id, rec, with_context));
-  untouched text := concat_ws(' AND ', CASE WHEN op = 'I' OR NOT keyed THEN audit.types_are_sql(tracked) END, CASE WHEN keyed AND op <> 'D' THEN newest END,
+  untouched text := concat_ws(' AND ', CASE WHEN keyed AND op <> 'D' THEN newest END,
     CASE WHEN keyed AND op = 'U' THEN audit.key_kept_sql(tracked) END, format(small, rec));
   -- Where the condition holds; an image that is null is too large, which audit.row_json tells by a setting. OFFSET 0 keeps it from being made twice.
   logged text := format('%s SELECT %%L::pg_catalog."char", %s, s.image%s FROM (SELECT %%s AS image WHERE %%s OFFSET 0) s WHERE s.image IS NOT NULL',
@@ -53,7 +53,9 @@ BEGIN
     E'\n<<sluice>>\nDECLARE\n  nothing pg_catalog.bool;',
     CASE WHEN ruled THEN E'\n  hash_key pg_catalog.bytea;' END, CASE WHEN tracked.context THEN E'\n  context pg_catalog.json;' END, E'\nBEGIN',
     CASE WHEN ruled THEN ''
-      WHEN op = 'I' OR NOT keyed THEN format(E'\n  IF %s THEN%s\n    %s;\n    RETURN nothing;\n  END IF;', untouched, values_of, at_once)
+      -- Where types are others than they were, as after a restore, it is still an INSERT.
+      WHEN op = 'I' OR NOT keyed THEN format(E'\n  IF %1$s AND %2$s THEN%3$s\n    %4$s;\n    RETURN nothing;\n  END IF;\n  IF %2$s THEN%3$s\n    %5$s;\n    RETURN nothing;\n  END IF;',
+        audit.types_are_sql(tracked), untouched, values_of, at_once, replace(at_once, 'pg_catalog.row_to_json', 'audit.row_json'))
       ELSE format(E'\n  IF %s THEN\n    IF %s THEN%s\n      %s;\n      RETURN nothing;\n    END IF;\n  END IF;', layout || ' AND ' || audit.types_are_sql(tracked), untouched, values_of, at_once) END,
     E'\n  DECLARE\n    old_too_large pg_catalog.bool := false;\n    too_large pg_catalog.bool := false;\n',
     format(E'  BEGIN\n    IF %s THEN%s', layout, replace(values_of, E'\n  ', E'\n    ')),

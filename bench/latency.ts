@@ -43,7 +43,7 @@ type Seen = Record<
  * and a lake of its own.
  */
 export async function latency(scale: Scale): Promise<Section> {
-  const { seconds, rounds } = scale === 'quick' ? { seconds: 2, rounds: 1 } : { seconds: 12, rounds: 3 };
+  const { seconds, rounds } = scale === 'quick' ? { seconds: 2, rounds: 1 } : { seconds: 10, rounds: 2 };
   const cases: Case[] = scale === 'quick' ? [GOAL] : INTERVALS.flatMap((intervalMs) => RATES.map((rate) => ({ rate, intervalMs })));
   await using server = await startServer({ track_commit_timestamp: 'on' });
   const seen = cases.map((): Seen[] => []);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { connect, install, type Sql, track } from '../../src/source/index.ts';
 import { freshDatabase, startPostgres } from '../../test/support/postgres.ts';
@@ -93,6 +94,8 @@ export async function source(scale: Scale): Promise<Section> {
     const flags = ['-n', '-c', String(clients), '-l', '--log-prefix', join(logs, 'log'), ...args, '-f', script];
     const env = { ...process.env, PGOPTIONS: `-c synchronous_commit=${commit}` };
     const { stdout } = await promisify(execFile)(join(pgbench, 'pgbench'), [...flags, url], { env });
+    // A backend that has ended counts when its postmaster has taken notice of it.
+    await sleep(200);
     const transactions = Number(/actually processed: (\d+)/.exec(stdout)?.[1]);
     const cpuUs = (1e6 * ((await cpuOfBackends(server.dataDir)) - before)) / transactions;
     const latencies: number[] = [];

@@ -143,13 +143,10 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
         { batch: batch.id, batchId: applied.batchId, rows: applied.rows, ms: Math.round(performance.now() - started) },
         'batch applied',
       );
-      // Not waited for: the source need not wait to be told that the batch is done. Whoever uses the engine next comes after it.
-      void engine
-        .exclusive(async (sql) => {
-          await forgetStage(sql, isStaged ? 'TABLE' : 'VIEW');
-          await sql.run('DROP TABLE IF EXISTS temp.typed_last');
-        })
-        .catch(() => undefined);
+      await engine.exclusive(async (sql) => {
+        await forgetStage(sql, isStaged ? 'TABLE' : 'VIEW');
+        await sql.run('DROP TABLE IF EXISTS temp.typed_last').catch(() => undefined);
+      });
       return applied;
     },
     recordGap: (gap) => session.amend('recording a gap', (sql, fence) => recordGap(sql, gap, fence.lastBatchId)),

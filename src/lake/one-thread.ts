@@ -26,7 +26,6 @@ export async function withOneThread<T>(engine: Engine, work: (onOneThread: OnOne
       await restore(sql);
     });
   } finally {
-    // Not waited for: whoever uses the engine next comes after it. It fails only with an engine that is opened anew, with all its threads.
-    void restore(engine).catch(() => undefined);
+    await restore(engine);
   }
 }

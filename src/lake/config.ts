@@ -28,7 +28,10 @@ export type LakeConfig = DuckDbLake | DuckLakeLake;
  */
 const INLINE_ROWS = 10;
 
-/** The setting of how many rows of an INSERT stay in the catalog. A setting, not an option of the ATTACH, for it may differ between batches; what the lake's owner has set for the lake or a table goes before it. */
+/**
+ * The setting of how many rows of an INSERT stay in the catalog. No option of the ATTACH, for it differs between batches; what the lake's owner has set for
+ * the lake or a table goes before it.
+ */
 export function inliningStatement({ inlineRows = INLINE_ROWS }: Pick<DuckLakeLake, 'inlineRows'>): string {
   return `SET ducklake_default_data_inlining_row_limit = ${inlineRows}`;
 }

@@ -110,8 +110,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
       const added = await addTables(prepared, batch.cut, source);
       if (added.length > 0) prepared = await prepare();
       const cpu = process.cpuUsage();
-      const isStaged = staged.from[0] === STAGE;
-      const few = isStaged && batchesOfMany === 0;
+      const few = isStaged(staged) && batchesOfMany === 0;
       // Every thread has rows of its own at each step.
       const write = () =>
         (few || isWide(staged) ? onlyOneThread : withOneThread)(engine, (onOneThread) =>
@@ -144,7 +143,7 @@ export function openLake(engine: Engine, config: LakeConfig, { rows = fifoRows(e
         'batch applied',
       );
       await engine.exclusive(async (sql) => {
-        await forgetStage(sql, isStaged ? 'TABLE' : 'VIEW');
+        await forgetStage(sql, isStaged(staged) ? 'TABLE' : 'VIEW');
         await sql.run('DROP TABLE IF EXISTS temp.typed_last').catch(() => undefined);
       });
       return applied;
@@ -227,7 +226,7 @@ async function applyStaged(
         });
     }
   };
-  if (from[0] === STAGE) await log();
+  if (isStaged(staged)) await log();
   else {
     // One thread reads the source. The others of the engine would wait for it by spinning, and take a core from PostgreSQL where it runs beside.
     await onOneThread(sql, log);
@@ -261,6 +260,10 @@ function toApplied(row: Row | undefined): Applied | undefined {
   };
 }
 
+function isStaged({ from }: Staged): boolean {
+  return from[0] === STAGE;
+}
+
 /** Whether it is read in slices, for its rows are wide. */
 function isWide({ from }: Staged): boolean {
   return from.length > 1;
@@ -271,6 +274,7 @@ function isBulky({ contents: { few, rows, toasted } }: Staged): boolean {
   return few == null ? toasted > BULKY_BYTES : few.length > BULKY_BYTES + rows * PLAIN_ROW;
 }
 
+/** A value of 90 kB in the catalog's statement makes a COMMIT of 0.3 s (a busy machine). */
 const BULKY_BYTES = 30_000;
 /** A change as JSON, generously. */
 const PLAIN_ROW = 2_000;

@@ -8,16 +8,11 @@ import type { Evolve, Name, SourceTable } from '../model/table.ts';
 import type { BatchReader, LoadProgress, LoadRequest, Look, Source } from '../pipeline/ports.ts';
 import { arrayOf, Pool, type Sql, withName } from './connect.ts';
 import { LEADERSHIP } from './leadership.ts';
+import { sliced } from './slices.ts';
 import { statement } from './sql.ts';
 
 /** What sessions are called that read tables for loads, so that they can be told to give way. */
 const READS = 'sluice load';
-
-/**
- * The values of a slice of a wide batch, as text. An engine carries a slice, or 2,048 rows, at once through every step of a statement, in several
- * copies: at 16 MB of rows of 20 kB a daemon takes 417 MB.
- */
-const SLICE_BYTES = 8_000_000;
 
 export interface SourceOptions {
   readonly url: string;
@@ -82,18 +77,7 @@ export class PostgresSource implements Source, AsyncDisposable {
 
   reader({ id }: Batch): BatchReader {
     const query = ofBatch(this.#stage, id);
-    return { ...this.#readerOf(query), slices: () => this.#slicesOf(query) };
-  }
-
-  async #slicesOf(query: string): Promise<string[]> {
-    const { firsts } = one(await this.#sql.unsafe<{ firsts: string }[]>(statement('slices'), [SLICE_BYTES]));
-    // The pool knows no arrays; a ctid is two numbers: nothing to quote. The first and the last slice are open: all rows are in one.
-    const inner = [...firsts.matchAll(/\(\d+,\d+\)/g)].slice(1).map(([ctid]) => `'${ctid}'`);
-    const bounds = [undefined, ...inner, undefined];
-    return bounds.slice(1).map((below, at) => {
-      const from = bounds[at];
-      return query + (from === undefined ? '' : `\n  AND ctid >= ${from}`) + (below === undefined ? '' : `\n  AND ctid < ${below}`);
-    });
+    return { ...this.#readerOf(query), slices: () => sliced(this.#sql, query) };
   }
 
   #readerOf(query: string): BatchReader {
